@@ -1,0 +1,129 @@
+//! Names of things. Our own ids are UUIDv7 (RFC 9562): their order is their age.
+
+use derive_more::Display;
+use rand::RngExt;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use uuid::{Builder, Uuid};
+
+use crate::clock::Clock;
+
+/// A user's id: opaque text of 1 to 255 characters; ours are UUIDv7, foreign ones are not.
+#[derive(
+    Clone, Debug, Display, PartialEq, Eq, Hash, Serialize, Deserialize, sqlx::Type, ToSchema,
+)]
+#[sqlx(transparent)]
+#[serde(transparent)]
+pub struct UserId(String);
+
+impl UserId {
+    pub fn new(clock: &Clock) -> Self {
+        Self(v7(clock).to_string())
+    }
+
+    /// An id that was issued before, as a token carries it.
+    pub fn parse(text: &str) -> Option<Self> {
+        let fits = !text.is_empty() && text.chars().count() <= 255;
+        fits.then(|| Self(text.to_owned()))
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// One request, as its caller named it or as we did: up to 128 visible ASCII characters.
+#[derive(Clone, Debug, Display, PartialEq, Eq)]
+pub struct RequestId(String);
+
+impl RequestId {
+    pub fn new(clock: &Clock) -> Self {
+        Self(v7(clock).to_string())
+    }
+
+    /// The caller's own, if it may stand in a header and in a log line.
+    pub fn parse(text: &str) -> Option<Self> {
+        let fits = (1..=128).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic());
+        fits.then(|| Self(text.to_owned()))
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+macro_rules! uuid_ids {
+    ($($(#[$doc:meta])* $name:ident)*) => {$(
+        $(#[$doc])*
+        #[derive(
+            Clone, Copy, Debug, Display, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+            sqlx::Type, ToSchema,
+        )]
+        #[sqlx(transparent)]
+        #[serde(transparent)]
+        pub struct $name(Uuid);
+
+        impl $name {
+            pub fn new(clock: &Clock) -> Self {
+                Self(v7(clock))
+            }
+
+            pub fn parse(text: &str) -> Option<Self> {
+                Uuid::try_parse(text).ok().map(Self)
+            }
+        }
+    )*};
+}
+
+uuid_ids! {
+    /// One login: its cookie and its access tokens.
+    SessionId
+    /// One API key; not the secret.
+    KeyId
+    /// One row of the ledger.
+    RowId
+}
+
+/// A new UUIDv7 whose 12 bits after the milliseconds are their fraction (RFC 9562 §6.2, method 3).
+fn v7(clock: &Clock) -> Uuid {
+    let micros = u64::try_from(clock.micros()).unwrap_or(0);
+    let fraction = (micros % 1_000) * 4_096 / 1_000;
+    let mut random: [u8; 10] = rand::rng().random();
+    random[0] = u8::try_from(fraction >> 8).unwrap_or(0);
+    random[1] = u8::try_from(fraction & 0xff).unwrap_or(0);
+    Builder::from_unix_timestamp_millis(micros / 1_000, &random).into_uuid()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn ids_made_later_sort_later_even_within_a_millisecond() {
+        let clock = Clock::standing_at(1_700_000_000_000_000);
+        let first = KeyId::new(&clock);
+        clock.advance(Duration::from_micros(1));
+        let second = KeyId::new(&clock);
+
+        assert!(first < second);
+        assert_eq!(first.0.get_version_num(), 7);
+    }
+
+    #[test]
+    fn a_request_id_may_be_the_callers_if_it_is_short_and_visible() {
+        assert!(RequestId::parse("req-1").is_some());
+        assert!(RequestId::parse(&"x".repeat(128)).is_some());
+        for text in ["", "a b", "a\nb", "ä", &"x".repeat(129)] {
+            assert!(RequestId::parse(text).is_none(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_user_id_is_any_text_of_up_to_255_characters() {
+        assert!(UserId::parse("auth0|42").is_some());
+        assert!(UserId::parse("").is_none());
+        assert!(UserId::parse(&"x".repeat(256)).is_none());
+    }
+}

@@ -1,0 +1,21 @@
+//! What the product is about: ids, parsed values, entities. A value that exists is valid.
+
+mod email;
+mod id;
+mod key;
+mod principal;
+mod scope;
+mod text;
+mod time;
+mod usage;
+mod user;
+
+pub use email::Email;
+pub use id::{KeyId, RequestId, RowId, SessionId, UserId};
+pub use key::ApiKey;
+pub use principal::{Principal, Via};
+pub use scope::{Scope, Scopes};
+pub use text::{Name, Username};
+pub use time::Ts;
+pub use usage::{Charge, Grouping, Outcome, Sums, UsageRow};
+pub use user::{Role, Status, User};

@@ -1,0 +1,190 @@
+//! The ledger: one row for every request that began an attempt.
+
+use sqlx::QueryBuilder;
+
+use futures_util::TryFutureExt;
+
+use crate::domain::{Charge, KeyId, Sums, Ts, UsageRow, UserId};
+use crate::error::Result;
+
+use super::{Conn, Main, Tx};
+
+/// Rows of one statement: 19 values each, far below SQLite's 32,766 parameters.
+const ROWS: usize = 100;
+
+/// Whose usage is added up, from when and until before when.
+#[derive(Clone, Debug)]
+pub struct Span {
+    /// None is everybody's.
+    pub user: Option<UserId>,
+    pub from: Ts,
+    pub until: Ts,
+}
+
+/// Writes rows. One that is there already (a batch tried twice) stays as it is.
+pub async fn add(tx: &mut Tx<Main>, charges: &[Charge]) -> Result<()> {
+    for batch in charges.chunks(ROWS) {
+        on!(tx, |c| {
+            let mut insert = QueryBuilder::new(
+                "INSERT INTO ledger (id, at, user_id, key_id, provider, model, upstream_model,
+                    status, http_status, prompt_tokens, cached_tokens, completion_tokens,
+                    reasoning_tokens, cost_microusd, ttft_ms, duration_ms, attempts, request_id,
+                    estimated) ",
+            );
+            insert.push_values(batch, |mut row, charge| {
+                row.push_bind(charge.id)
+                    .push_bind(charge.at)
+                    .push_bind(charge.user_id.as_str())
+                    .push_bind(charge.key_id)
+                    .push_bind(charge.provider.as_str())
+                    .push_bind(charge.model.as_str())
+                    .push_bind(charge.upstream_model.as_str())
+                    .push_bind(charge.status)
+                    .push_bind(charge.http_status.map(i64::from))
+                    .push_bind(whole(charge.prompt_tokens))
+                    .push_bind(whole(charge.cached_tokens))
+                    .push_bind(whole(charge.completion_tokens))
+                    .push_bind(whole(charge.reasoning_tokens))
+                    .push_bind(whole(charge.cost_microusd))
+                    .push_bind(charge.ttft_ms.map(whole))
+                    .push_bind(whole(charge.duration_ms))
+                    .push_bind(i64::from(charge.attempts))
+                    .push_bind(charge.request_id.as_str())
+                    .push_bind(charge.estimated);
+            });
+            insert.push(" ON CONFLICT DO NOTHING");
+            async move { insert.build().execute(c).await.map(drop) }
+        })?;
+    }
+    Ok(())
+}
+
+/// Both engines count in signed 64 bits.
+fn whole(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
+
+#[derive(sqlx::FromRow)]
+struct Labelled {
+    label: String,
+    #[sqlx(flatten)]
+    sums: Sums,
+}
+
+#[derive(sqlx::FromRow)]
+struct Keyed {
+    key_id: Option<KeyId>,
+    #[sqlx(flatten)]
+    sums: Sums,
+}
+
+const SUMS: &str = "COUNT(*) AS requests,
+    CAST(COALESCE(SUM(prompt_tokens), 0) AS BIGINT) AS prompt_tokens,
+    CAST(COALESCE(SUM(cached_tokens), 0) AS BIGINT) AS cached_tokens,
+    CAST(COALESCE(SUM(completion_tokens), 0) AS BIGINT) AS completion_tokens,
+    CAST(COALESCE(SUM(reasoning_tokens), 0) AS BIGINT) AS reasoning_tokens,
+    CAST(COALESCE(SUM(cost_microusd), 0) AS BIGINT) AS cost_microusd";
+
+/// Usage by day (UTC), the days without any left out.
+///
+/// The days' bounds are sent along, for the engines share no function that names a day.
+pub async fn by_day(conn: &mut Conn<Main>, span: &Span) -> Result<Vec<UsageRow>> {
+    let days = days(span);
+    if days.is_empty() {
+        return Ok(Vec::new());
+    }
+    let rows: Vec<Labelled> = on!(conn, |c| {
+        let mut query = QueryBuilder::new("WITH days (label, starts, ends) AS (");
+        query.push_values(&days, |mut row, (label, starts, ends)| {
+            row.push_bind(label.as_str())
+                .push_bind(*starts)
+                .push_bind(*ends);
+        });
+        query.push(") SELECT label, ").push(SUMS);
+        query.push(" FROM days JOIN ledger ON at >= starts AND at < ends");
+        if let Some(user) = &span.user {
+            query.push(" AND user_id = ").push_bind(user.as_str());
+        }
+        query.push(" GROUP BY label ORDER BY label");
+        async move { query.build_query_as().fetch_all(c).await }
+    })?;
+    Ok(rows.into_iter().map(Labelled::row).collect())
+}
+
+/// Usage by public model name.
+pub async fn by_model(conn: &mut Conn<Main>, span: &Span) -> Result<Vec<UsageRow>> {
+    let rows: Vec<Labelled> = on!(conn, |c| {
+        let mut query = QueryBuilder::new("SELECT model AS label, ");
+        query
+            .push(SUMS)
+            .push(" FROM ledger WHERE at >= ")
+            .push_bind(span.from);
+        query.push(" AND at < ").push_bind(span.until);
+        if let Some(user) = &span.user {
+            query.push(" AND user_id = ").push_bind(user.as_str());
+        }
+        query.push(" GROUP BY model ORDER BY model");
+        async move { query.build_query_as().fetch_all(c).await }
+    })?;
+    Ok(rows.into_iter().map(Labelled::row).collect())
+}
+
+/// Usage by API key; what came by a session has no label.
+pub async fn by_key(conn: &mut Conn<Main>, span: &Span) -> Result<Vec<UsageRow>> {
+    let rows: Vec<Keyed> = on!(conn, |c| {
+        let mut query = QueryBuilder::new("SELECT key_id, ");
+        query
+            .push(SUMS)
+            .push(" FROM ledger WHERE at >= ")
+            .push_bind(span.from);
+        query.push(" AND at < ").push_bind(span.until);
+        if let Some(user) = &span.user {
+            query.push(" AND user_id = ").push_bind(user.as_str());
+        }
+        query.push(" GROUP BY key_id");
+        async move { query.build_query_as().fetch_all(c).await }
+    })?;
+    let mut rows: Vec<_> = rows.into_iter().map(Keyed::row).collect();
+    rows.sort_by(|a, b| a.label.cmp(&b.label));
+    Ok(rows)
+}
+
+/// How many rows there are.
+pub async fn count(conn: &mut Conn<Main>) -> Result<i64> {
+    const SQL: &str = "SELECT COUNT(*) FROM ledger";
+    Ok(on!(conn, |c| sqlx::query_scalar(SQL)
+        .fetch_one(c)
+        .map_ok(|n: i64| n))?)
+}
+
+fn days(span: &Span) -> Vec<(String, Ts, Ts)> {
+    let mut days = Vec::new();
+    let mut starts = span.from;
+    while starts < span.until {
+        let ends = starts.day().plus_days(1).min(span.until);
+        days.push((starts.date(), starts, ends));
+        if ends <= starts {
+            break;
+        }
+        starts = ends;
+    }
+    days
+}
+
+impl Labelled {
+    fn row(self) -> UsageRow {
+        UsageRow {
+            label: Some(self.label),
+            sums: self.sums,
+        }
+    }
+}
+
+impl Keyed {
+    fn row(self) -> UsageRow {
+        UsageRow {
+            label: self.key_id.map(|id| id.to_string()),
+            sums: self.sums,
+        }
+    }
+}

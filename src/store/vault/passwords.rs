@@ -1,0 +1,35 @@
+//! Password hashes, one a user.
+
+use futures_util::TryFutureExt;
+
+use crate::domain::{Ts, UserId};
+use crate::error::Result;
+use crate::store::{Conn, Tx, Vault};
+
+/// The user's hash as a PHC string.
+pub async fn of(conn: &mut Conn<Vault>, user: &UserId) -> Result<Option<String>> {
+    const SQL: &str = "SELECT hash FROM passwords WHERE user_id = $1";
+    Ok(on!(conn, |c| sqlx::query_scalar::<_, String>(SQL)
+        .bind(user)
+        .fetch_optional(c))?)
+}
+
+/// Sets the user's hash, whether there was one or not.
+pub async fn set(tx: &mut Tx<Vault>, user: &UserId, hash: &str, now: Ts) -> Result<()> {
+    const SQL: &str = "INSERT INTO passwords (user_id, hash, changed_at) VALUES ($1, $2, $3)
+                       ON CONFLICT (user_id)
+                       DO UPDATE SET hash = excluded.hash, changed_at = excluded.changed_at";
+    on!(tx, |c| sqlx::query(SQL)
+        .bind(user)
+        .bind(hash)
+        .bind(now)
+        .execute(c)
+        .map_ok(drop))?;
+    Ok(())
+}
+
+pub async fn remove(tx: &mut Tx<Vault>, user: &UserId) -> Result<()> {
+    const SQL: &str = "DELETE FROM passwords WHERE user_id = $1";
+    on!(tx, |c| sqlx::query(SQL).bind(user).execute(c).map_ok(drop))?;
+    Ok(())
+}

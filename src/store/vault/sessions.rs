@@ -1,0 +1,107 @@
+//! Logins. The cookie's token is kept as its SHA-256 alone.
+
+use futures_util::TryFutureExt;
+
+use crate::domain::{SessionId, Ts, UserId};
+use crate::error::Result;
+use crate::store::{Conn, Tx, Vault};
+
+/// One login.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub struct Session {
+    pub id: SessionId,
+    pub user_id: UserId,
+    /// SHA-256 of the cookie's token.
+    pub token_hash: Vec<u8>,
+    /// Whether the cookie outlives the browser.
+    pub remember: bool,
+    pub created_at: Ts,
+    pub last_seen_at: Ts,
+    /// When it ends unless it is used before.
+    pub expires_at: Ts,
+    pub ip: Option<String>,
+    pub user_agent: Option<String>,
+}
+
+pub async fn add(tx: &mut Tx<Vault>, session: &Session) -> Result<()> {
+    const SQL: &str = "INSERT INTO sessions (id, user_id, token_hash, remember, created_at,
+                                             last_seen_at, expires_at, ip, user_agent)
+                       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
+    on!(tx, |c| sqlx::query(SQL)
+        .bind(session.id)
+        .bind(&session.user_id)
+        .bind(&session.token_hash)
+        .bind(session.remember)
+        .bind(session.created_at)
+        .bind(session.last_seen_at)
+        .bind(session.expires_at)
+        .bind(&session.ip)
+        .bind(&session.user_agent)
+        .execute(c)
+        .map_ok(drop))?;
+    Ok(())
+}
+
+/// The login with this id, unless it is over.
+pub async fn live(conn: &mut Conn<Vault>, id: SessionId, now: Ts) -> Result<Option<Session>> {
+    const SQL: &str = "SELECT id, user_id, token_hash, remember, created_at, last_seen_at,
+                              expires_at, ip, user_agent
+                       FROM sessions WHERE id = $1 AND expires_at > $2";
+    Ok(on!(conn, |c| sqlx::query_as::<_, Session>(SQL)
+        .bind(id)
+        .bind(now)
+        .fetch_optional(c))?)
+}
+
+/// The login whose cookie has this hash, unless it is over.
+pub async fn live_by_token(
+    conn: &mut Conn<Vault>,
+    hash: &[u8],
+    now: Ts,
+) -> Result<Option<Session>> {
+    const SQL: &str = "SELECT id, user_id, token_hash, remember, created_at, last_seen_at,
+                              expires_at, ip, user_agent
+                       FROM sessions WHERE token_hash = $1 AND expires_at > $2";
+    Ok(on!(conn, |c| sqlx::query_as::<_, Session>(SQL)
+        .bind(hash)
+        .bind(now)
+        .fetch_optional(c))?)
+}
+
+/// Notes that a login was used, and until when it lives now.
+pub async fn touch(tx: &mut Tx<Vault>, id: SessionId, now: Ts, expires_at: Ts) -> Result<()> {
+    const SQL: &str = "UPDATE sessions SET last_seen_at = $2, expires_at = $3 WHERE id = $1";
+    on!(tx, |c| sqlx::query(SQL)
+        .bind(id)
+        .bind(now)
+        .bind(expires_at)
+        .execute(c)
+        .map_ok(drop))?;
+    Ok(())
+}
+
+pub async fn remove(tx: &mut Tx<Vault>, id: SessionId) -> Result<()> {
+    const SQL: &str = "DELETE FROM sessions WHERE id = $1";
+    on!(tx, |c| sqlx::query(SQL).bind(id).execute(c).map_ok(drop))?;
+    Ok(())
+}
+
+/// Keeps the user's `keep` newest logins; the ids of the others, which are gone.
+pub async fn evict(tx: &mut Tx<Vault>, user: &UserId, keep: i64) -> Result<Vec<SessionId>> {
+    const SQL: &str = "DELETE FROM sessions WHERE user_id = $1 AND id NOT IN (
+                           SELECT id FROM sessions WHERE user_id = $1 ORDER BY id DESC LIMIT $2)
+                       RETURNING id";
+    Ok(on!(tx, |c| sqlx::query_scalar::<_, SessionId>(SQL)
+        .bind(user)
+        .bind(keep)
+        .fetch_all(c))?)
+}
+
+/// Sweeps out logins that are over.
+pub async fn sweep(tx: &mut Tx<Vault>, now: Ts) -> Result<u64> {
+    const SQL: &str = "DELETE FROM sessions WHERE expires_at <= $1";
+    Ok(on!(tx, |c| sqlx::query(SQL)
+        .bind(now)
+        .execute(c)
+        .map_ok(|done| done.rows_affected()))?)
+}
