@@ -1,13 +1,20 @@
-//! Concierge, from the ground floor up. A module imports only what stands above it in this list;
-//! `docs/architecture.md` draws the floors and `tests/floors.rs` holds them.
+//! Concierge, from the ground floor up: a module imports only from floors that stand above its own
+//! in this list. `docs/architecture.md` draws the floors, and `tests/floors.rs` holds them.
 
+// Floor 1: what everything stands on.
 /// What time it is.
 pub mod clock;
-/// What the product is about: ids, parsed values, entities.
-pub mod domain;
 /// What can go wrong, said once.
 pub mod error;
 /// How the process ends.
 pub mod shutdown;
+
+// Floor 2: values, settings, and the language of models; no storage.
+/// Every setting: layered, checked, and told apart from what is wrong with it.
+pub mod config;
+/// What the product is about: ids, parsed values, entities.
+pub mod domain;
+
+// Floor 3: what is kept.
 /// Every line of SQL.
 pub mod store;

@@ -1,0 +1,71 @@
+//! Reads every section, and judges what only shows when they are seen together.
+
+use super::providers::Provider;
+use super::reader::Reader;
+use super::settings::SETTINGS;
+use super::{
+    Agent, App, AppEnv, Auth, Config, Cookie, Cors, Databases, Features, Http, Issuer, Log, Mail,
+    Model, Redis, Relay, Shutdown, Stripe, UserLimits,
+};
+
+/// The configuration, of use only if the reader has found no problem.
+pub(super) fn check(reader: &mut Reader<'_>) -> Config {
+    let env = AppEnv::read(reader);
+    let app = App::read(reader, env);
+    let http = Http::read(reader);
+    let cors = Cors::read(reader, env);
+    let providers = Provider::read_all(reader, env);
+    let config = Config {
+        env,
+        databases: Databases::read(reader, env, &app.data_dir),
+        redis: Redis::read(reader),
+        auth: Auth::read(reader, env),
+        cookie: Cookie::read(reader, env, &http, &cors),
+        issuers: Issuer::read_all(reader, env),
+        mail: Mail::read(reader),
+        stripe: Stripe::read(reader),
+        features: Features::read(reader, env, http.port),
+        limits: UserLimits::read(reader),
+        models: Model::read_all(reader, &providers),
+        relay: Relay::read(reader),
+        agent: Agent::read(reader),
+        shutdown: Shutdown::read(reader, env),
+        log: Log::read(reader, app.debug),
+        app,
+        http,
+        cors,
+        providers,
+    };
+    warn_of_open_purse(reader, &config);
+    warn_of_what_is_not_read(reader);
+    config
+}
+
+fn warn_of_open_purse(reader: &mut Reader<'_>, config: &Config) {
+    let caps = &config.limits;
+    let capped = caps.budget_microusd.is_some() || caps.rpm.is_some() || caps.tpm.is_some();
+    if config.env == AppEnv::Production
+        && config.auth.registration_enabled
+        && !config.providers.is_empty()
+        && !capped
+    {
+        reader.warn(
+            "Anyone may register and use the providers without a cap: REGISTRATION_ENABLED is true, \
+             and USER_BUDGET_MICROUSD, USER_RPM and USER_TPM are not set.",
+        );
+    }
+}
+
+fn warn_of_what_is_not_read(reader: &mut Reader<'_>) {
+    let later = SETTINGS
+        .iter()
+        .filter(|setting| !setting.in_effect)
+        .map(|setting| setting.name);
+    for name in later.chain(["issuers", "rate_limits"]) {
+        if reader.is_set(name) {
+            reader.warn(format!(
+                "{name} is set, but nothing in this version reads it."
+            ));
+        }
+    }
+}
