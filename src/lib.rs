@@ -6,6 +6,8 @@
 pub mod clock;
 /// What can go wrong, said once.
 pub mod error;
+/// Speaks to models: requests as bytes with a view, answers as frames.
+pub mod llm;
 /// How the process ends.
 pub mod shutdown;
 

@@ -1,0 +1,175 @@
+//! The members of a request that we read, and the rules that they keep.
+
+use std::sync::Arc;
+
+use serde::de::{IgnoredAny, MapAccess};
+use serde_json::error::Category;
+use serde_json::value::RawValue;
+
+use crate::error::{Error, Kind, Result};
+use crate::llm::json::{Members, Name, Object};
+
+/// A member that we read.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Field {
+    Model,
+    Messages,
+    Stream,
+    StreamOptions,
+    MaxTokens,
+    MaxCompletionTokens,
+    N,
+    User,
+}
+
+/// Each member that we read, as it stands in the body.
+#[derive(Default)]
+pub(super) struct Fields<'a> {
+    values: [Option<&'a RawValue>; Field::COUNT],
+    twice: Option<Field>,
+}
+
+impl<'a> Fields<'a> {
+    /// Reads a body that is one JSON object.
+    pub(super) fn read(body: &'a [u8]) -> Result<Self> {
+        if body.starts_with(b"\xEF\xBB\xBF") {
+            return Err(not_json("The body begins with a byte-order mark.".into()));
+        }
+        let text = std::str::from_utf8(body)
+            .map_err(|_| not_json("The body is not valid JSON: it is not UTF-8.".into()))?;
+        if text.trim().is_empty() {
+            return Err(not_json("The body is empty.".into()));
+        }
+        let Object(fields) = serde_json::from_str::<Object<Self>>(text).map_err(|e| unread(&e))?;
+        match fields.twice {
+            Some(field) => Err(twice(field.name())),
+            None => Ok(fields),
+        }
+    }
+
+    /// A member as it stands in the body, null too.
+    pub(super) fn get(&self, field: Field) -> Option<&'a str> {
+        self.values[field as usize].map(RawValue::get)
+    }
+
+    pub(super) fn required(&self, field: Field) -> Result<&'a str> {
+        self.get(field)
+            .ok_or_else(|| refused(field.name(), "is required"))
+    }
+
+    pub(super) fn model(&self) -> Result<Arc<str>> {
+        let model = self.required(Field::Model)?;
+        match serde_json::from_str::<String>(model) {
+            Ok(model) if model.trim().is_empty() => Err(refused("model", "must not be empty")),
+            Ok(model) => Ok(model.into()),
+            Err(_) => Err(refused("model", "must be a string")),
+        }
+    }
+
+    pub(super) fn array(&self, field: Field) -> Result<&'a str> {
+        let value = self.required(field)?;
+        if value.starts_with('[') {
+            Ok(value)
+        } else {
+            Err(refused(field.name(), "must be an array"))
+        }
+    }
+
+    pub(super) fn flag(&self, field: Field) -> Result<bool> {
+        match self.get(field) {
+            None | Some("false" | "null") => Ok(false),
+            Some("true") => Ok(true),
+            Some(_) => Err(refused(field.name(), "must be true, false or null")),
+        }
+    }
+
+    /// A whole number; one beyond 64 bits counts as the largest.
+    pub(super) fn count(&self, field: Field) -> Result<Option<u64>> {
+        match self.get(field) {
+            None | Some("null") => Ok(None),
+            Some(digits) if digits.bytes().all(|byte| byte.is_ascii_digit()) => {
+                Ok(Some(digits.parse().unwrap_or(u64::MAX)))
+            }
+            Some(_) => Err(refused(
+                field.name(),
+                "must be null or a whole number of at least 0",
+            )),
+        }
+    }
+}
+
+impl<'de> Members<'de> for Fields<'de> {
+    fn read<A: MapAccess<'de>>(mut members: A) -> Result<Self, A::Error> {
+        let mut fields = Self::default();
+        while let Some(field) = members.next_key_seed(Name(Field::named))? {
+            let Some(field) = field else {
+                members.next_value::<IgnoredAny>()?;
+                continue;
+            };
+            let seen = fields.values[field as usize].replace(members.next_value()?);
+            if seen.is_some() {
+                fields.twice = Some(field);
+            }
+        }
+        Ok(fields)
+    }
+}
+
+impl Field {
+    const COUNT: usize = 8;
+
+    fn named(name: &[u8]) -> Option<Self> {
+        Some(match name {
+            b"model" => Self::Model,
+            b"messages" => Self::Messages,
+            b"stream" => Self::Stream,
+            b"stream_options" => Self::StreamOptions,
+            b"max_tokens" => Self::MaxTokens,
+            b"max_completion_tokens" => Self::MaxCompletionTokens,
+            b"n" => Self::N,
+            b"user" => Self::User,
+            _ => return None,
+        })
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Model => "model",
+            Self::Messages => "messages",
+            Self::Stream => "stream",
+            Self::StreamOptions => "stream_options",
+            Self::MaxTokens => "max_tokens",
+            Self::MaxCompletionTokens => "max_completion_tokens",
+            Self::N => "n",
+            Self::User => "user",
+        }
+    }
+}
+
+/// Two values of one member: we would act on one of them, and the upstream on the other.
+pub(super) fn twice(name: &'static str) -> Error {
+    refused(name, "must occur only once")
+}
+
+fn refused(name: &'static str, rule: &'static str) -> Error {
+    let message = format!("`{name}` {rule}.");
+    Error::new(Kind::Malformed, "invalid_request", message).at(name)
+}
+
+fn unread(error: &serde_json::Error) -> Error {
+    let (line, column) = (error.line(), error.column());
+    match error.classify() {
+        Category::Data => {
+            let message = "The body must be a JSON object.";
+            Error::new(Kind::Malformed, "invalid_request", message)
+        }
+        Category::Eof => not_json("The body is not valid JSON: it ends too early.".into()),
+        Category::Syntax | Category::Io => not_json(format!(
+            "The body is not valid JSON: see line {line}, column {column}."
+        )),
+    }
+}
+
+fn not_json(message: String) -> Error {
+    Error::new(Kind::Malformed, "malformed_json", message)
+}
