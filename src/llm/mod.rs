@@ -7,9 +7,15 @@ mod edits;
 mod failure;
 mod frame;
 mod json;
+mod offline;
 mod reply;
 mod request;
 mod usage;
+
+use std::fmt::Debug;
+
+use async_trait::async_trait;
+use serde_json::value::RawValue;
 
 pub use choices::Choices;
 pub use chunk::Chunk;
@@ -17,6 +23,28 @@ use cutter::Cutter;
 pub use edits::Edits;
 pub use failure::{Complaint, Failure, Refusal, Wait};
 pub use frame::{Frame, Says};
+pub use offline::Offline;
 pub use reply::{Frames, Reply, Streaming};
 pub use request::{ChatRequest, PromptSize};
 pub use usage::Usage;
+
+/// One upstream that answers chat completions. Dropping what it returns drops the upstream's work.
+#[async_trait]
+pub trait Provider: Debug + Send + Sync {
+    /// Answers in one piece.
+    async fn complete(&self, request: &ChatRequest) -> Result<Reply, Failure>;
+
+    /// Answers as it is written. `Ok` means that the head and the first frame have come.
+    async fn stream(&self, request: &ChatRequest) -> Result<Streaming, Failure>;
+
+    /// Lists what it serves.
+    async fn models(&self) -> Result<Vec<ModelCard>, Failure>;
+}
+
+/// A model as its upstream describes it.
+#[derive(Clone, Debug)]
+pub struct ModelCard {
+    pub id: String,
+    /// The whole entry, with every member that the upstream gave it.
+    pub json: Box<RawValue>,
+}
