@@ -394,3 +394,37 @@ async fn a_file_that_was_taken_away_is_noticed() {
 
     assert!(db.ping().await.is_err());
 }
+
+#[tokio::test]
+async fn a_hash_is_replaced_only_where_the_old_one_still_stands() {
+    let db = Databases::open().await;
+    let user = UserId::new(&db.clock);
+    let mut tx = db.vault.write().await.unwrap();
+    passwords::set(&mut tx, &user, "old", db.now())
+        .await
+        .unwrap();
+
+    let held = passwords::replace(&mut tx, &user, "old", "old").await;
+    let renewed = passwords::replace(&mut tx, &user, "old", "new").await;
+    let too_late = passwords::replace(&mut tx, &user, "old", "mine").await;
+
+    assert!(held.unwrap() && renewed.unwrap() && !too_late.unwrap());
+    let kept = passwords::of(&mut tx, &user).await.unwrap();
+    assert_eq!(kept.as_deref(), Some("new"));
+}
+
+#[tokio::test]
+async fn an_administrator_is_made_with_all_older_tokens_dead() {
+    let db = Databases::open().await;
+    let ada = db.user("ada");
+    let mut tx = db.main.write().await.unwrap();
+    users::add(&mut tx, &ada).await.unwrap().unwrap();
+
+    let promoted = users::promote(&mut tx, &ada.id, db.now()).await.unwrap();
+    let nobody = UserId::new(&db.clock);
+    let missing = users::promote(&mut tx, &nobody, db.now()).await.unwrap();
+
+    let admin = users::by_id(&mut tx, &ada.id).await.unwrap().unwrap();
+    assert!(promoted && !missing);
+    assert_eq!((admin.role, admin.token_version), (Role::Admin, 2));
+}

@@ -71,10 +71,12 @@ pub async fn add(tx: &mut Tx<Main>, user: &User) -> Result<Result<(), Taken>> {
     }))
 }
 
-/// Makes an existing account an active administrator. False if there is no such account.
+/// Makes an existing account an active administrator, whose older tokens are dead. False if there
+/// is no such account.
 pub async fn promote(tx: &mut Tx<Main>, id: &UserId, now: Ts) -> Result<bool> {
-    const SQL: &str =
-        "UPDATE users SET role = $2, status = 'active', updated_at = $3 WHERE id = $1";
+    const SQL: &str = "UPDATE users SET role = $2, status = 'active', updated_at = $3,
+                                        token_version = token_version + 1
+                       WHERE id = $1";
     let changed = on!(tx, |c| sqlx::query(SQL)
         .bind(id)
         .bind(Role::Admin)

@@ -90,6 +90,13 @@ pub async fn remove(tx: &mut Tx<Vault>, owner: &UserId, id: KeyId) -> Result<boo
     Ok(gone == 1)
 }
 
+/// Removes every key of `owner`.
+pub async fn remove_all(tx: &mut Tx<Vault>, owner: &UserId) -> Result<()> {
+    const SQL: &str = "DELETE FROM api_keys WHERE user_id = $1";
+    on!(tx, |c| sqlx::query(SQL).bind(owner).execute(c).map_ok(drop))?;
+    Ok(())
+}
+
 /// Notes that a key was used.
 pub async fn used(tx: &mut Tx<Vault>, id: KeyId, now: Ts) -> Result<()> {
     const SQL: &str = "UPDATE api_keys SET last_used_at = $2 WHERE id = $1";

@@ -28,6 +28,19 @@ pub async fn set(tx: &mut Tx<Vault>, user: &UserId, hash: &str, now: Ts) -> Resu
     Ok(())
 }
 
+/// Puts `new` where `old` stands, or holds the row as it is when both are one, until the unit of
+/// work ends. False if `old` stands there no more.
+pub async fn replace(tx: &mut Tx<Vault>, user: &UserId, old: &str, new: &str) -> Result<bool> {
+    const SQL: &str = "UPDATE passwords SET hash = $3 WHERE user_id = $1 AND hash = $2";
+    let changed = on!(tx, |c| sqlx::query(SQL)
+        .bind(user)
+        .bind(old)
+        .bind(new)
+        .execute(c)
+        .map_ok(|done| done.rows_affected()))?;
+    Ok(changed == 1)
+}
+
 pub async fn remove(tx: &mut Tx<Vault>, user: &UserId) -> Result<()> {
     const SQL: &str = "DELETE FROM passwords WHERE user_id = $1";
     on!(tx, |c| sqlx::query(SQL).bind(user).execute(c).map_ok(drop))?;

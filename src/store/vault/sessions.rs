@@ -86,6 +86,13 @@ pub async fn remove(tx: &mut Tx<Vault>, id: SessionId) -> Result<()> {
     Ok(())
 }
 
+/// Ends every login of the user.
+pub async fn remove_all(tx: &mut Tx<Vault>, user: &UserId) -> Result<()> {
+    const SQL: &str = "DELETE FROM sessions WHERE user_id = $1";
+    on!(tx, |c| sqlx::query(SQL).bind(user).execute(c).map_ok(drop))?;
+    Ok(())
+}
+
 /// Keeps the user's `keep` newest logins; the ids of the others, which are gone.
 pub async fn evict(tx: &mut Tx<Vault>, user: &UserId, keep: i64) -> Result<Vec<SessionId>> {
     const SQL: &str = "DELETE FROM sessions WHERE user_id = $1 AND id NOT IN (
