@@ -20,3 +20,7 @@ pub mod domain;
 // Floor 3: what is kept.
 /// Every line of SQL.
 pub mod store;
+
+// Floor 4: the rules that doors share.
+/// Who is asking: accounts, passwords, logins, tokens, API keys.
+pub mod auth;

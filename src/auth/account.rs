@@ -1,0 +1,165 @@
+//! New accounts, and the first administrator.
+
+use secrecy::SecretString;
+
+use super::Auth;
+use super::password::About;
+use crate::domain::{Email, Name, Role, Status, User, UserId, Username};
+use crate::error::{self, Error, Result};
+use crate::store::users::{self, Taken};
+use crate::store::vault::{keys, passwords, sessions};
+
+/// Who wants an account.
+#[derive(Clone, Debug)]
+pub struct NewAccount {
+    pub email: Email,
+    pub password: SecretString,
+    pub username: Option<Username>,
+    pub name: Option<Name>,
+}
+
+impl Auth {
+    /// Opens an account for whoever asks.
+    pub async fn register(&self, new: NewAccount) -> Result<User> {
+        if !self.0.registration_enabled {
+            return Err(Error::forbidden(
+                "registration_disabled",
+                "New accounts cannot be registered here.",
+            ));
+        }
+        self.open_account(new, Role::User).await
+    }
+
+    /// Makes an administrator: of the account with this address, or of a new one. What was issued
+    /// to the account before is dead: it may not have been its owner who was there first.
+    pub async fn create_admin(&self, email: Email, password: SecretString) -> Result<User> {
+        let mut conn = self.0.main.read().await?;
+        let found = users::by_email(&mut conn, &email).await?;
+        drop(conn);
+        if let Some(user) = found {
+            return self.promote(&user, &password).await;
+        }
+        let new = NewAccount {
+            email,
+            password,
+            username: None,
+            name: None,
+        };
+        self.open_account(new, Role::Admin).await
+    }
+
+    async fn open_account(&self, new: NewAccount, role: Role) -> Result<User> {
+        self.check_names(&new).await?;
+        let about = About {
+            email: &new.email,
+            username: new.username.as_ref(),
+            name: new.name.as_ref(),
+        };
+        let hash = self.0.passwords.set(&new.password, &about).await?;
+        let now = self.now();
+        let user = User {
+            id: UserId::new(&self.0.clock),
+            email: new.email,
+            username: new.username,
+            name: new.name,
+            role,
+            status: Status::Active,
+            email_verified: false,
+            created_at: now,
+            updated_at: now,
+            last_seen_at: None,
+            token_version: 1,
+        };
+        self.add(&user, &hash).await?;
+        Ok(user)
+    }
+
+    /// Spares the hashing where it is clear already that a name is taken.
+    async fn check_names(&self, new: &NewAccount) -> Result<()> {
+        let mut conn = self.0.main.read().await?;
+        if users::by_email(&mut conn, &new.email).await?.is_some() {
+            return Err(taken(Taken::Email));
+        }
+        if let Some(name) = &new.username
+            && users::by_username(&mut conn, name).await?.is_some()
+        {
+            return Err(taken(Taken::Username));
+        }
+        Ok(())
+    }
+
+    /// The vault first: a password without an account is harmless, the reverse is not.
+    async fn add(&self, user: &User, hash: &str) -> Result<()> {
+        let mut tx = self.0.vault.write().await?;
+        passwords::set(&mut tx, &user.id, hash, user.created_at).await?;
+        tx.commit().await?;
+
+        let added = self.add_row(user).await;
+        if added.is_err()
+            && let Err(error) = self.remove_orphan(&user.id).await
+        {
+            let cause = error::chain(&error);
+            tracing::warn!(user.id = %user.id, error = cause, "An orphaned password stays in the vault");
+        }
+        added
+    }
+
+    async fn add_row(&self, user: &User) -> Result<()> {
+        let mut tx = self.0.main.write().await?;
+        users::add(&mut tx, user).await?.map_err(taken)?;
+        tx.commit().await
+    }
+
+    /// Looks first: a commit that seemed to fail may have been done.
+    async fn remove_orphan(&self, id: &UserId) -> Result<()> {
+        let mut conn = self.0.main.read().await?;
+        let found = users::by_id(&mut conn, id).await?;
+        drop(conn);
+        if found.is_some() {
+            return Ok(());
+        }
+        let mut tx = self.0.vault.write().await?;
+        passwords::remove(&mut tx, id).await?;
+        tx.commit().await
+    }
+
+    async fn promote(&self, user: &User, password: &SecretString) -> Result<User> {
+        let about = About {
+            email: &user.email,
+            username: user.username.as_ref(),
+            name: user.name.as_ref(),
+        };
+        let hash = self.0.passwords.set(password, &about).await?;
+        let now = self.now();
+        let mut tx = self.0.vault.write().await?;
+        // The password first: it holds back whoever is signing in by the old one at this moment.
+        passwords::set(&mut tx, &user.id, &hash, now).await?;
+        sessions::remove_all(&mut tx, &user.id).await?;
+        if user.role != Role::Admin {
+            keys::remove_all(&mut tx, &user.id).await?;
+        }
+        tx.commit().await?;
+
+        let mut tx = self.0.main.write().await?;
+        let promoted = users::promote(&mut tx, &user.id, now).await?;
+        tx.commit().await?;
+        self.0.seen.revoke(&user.id);
+        if !promoted {
+            return Err(Error::not_found("user"));
+        }
+        self.user(&user.id).await
+    }
+}
+
+fn taken(which: Taken) -> Error {
+    match which {
+        Taken::Email => Error::conflict(
+            "email_taken",
+            "There is an account with this address already.",
+        )
+        .at("email"),
+        Taken::Username => {
+            Error::conflict("username_taken", "Another account has this username.").at("username")
+        }
+    }
+}

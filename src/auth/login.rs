@@ -1,0 +1,197 @@
+//! Signing in and out.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use secrecy::{ExposeSecret, SecretString};
+
+use super::Auth;
+use super::password::Verdict;
+use super::session::{self, NewSession};
+use super::verify::Credential;
+use crate::domain::{Email, SessionId, User, UserId, Username};
+use crate::error::{self, Error, Result};
+use crate::store::vault::{passwords, sessions};
+use crate::store::{Tx, Vault, users};
+
+/// An attempt to sign in.
+#[derive(Clone, Debug)]
+pub struct LogIn {
+    /// An address or a username, as typed.
+    pub login: String,
+    pub password: SecretString,
+    /// Whether the login outlives the browser.
+    pub remember: bool,
+    pub ip: Option<IpAddr>,
+    pub user_agent: Option<String>,
+    /// The cookie's token that came with the attempt: its login ends, and is never taken over.
+    pub replacing: Option<SecretString>,
+}
+
+/// A login that has just begun.
+#[derive(Clone, Debug)]
+pub struct SignedIn {
+    pub user: User,
+    pub access_token: SecretString,
+    pub expires_in: Duration,
+    /// For the cookie.
+    pub session_token: SecretString,
+    /// How long the browser keeps the cookie; the server ends an idle login earlier. None: until
+    /// the browser is closed.
+    pub session_lifetime: Option<Duration>,
+}
+
+/// How many logins of one user live at once; the oldest make room.
+const MOST_SESSIONS: i64 = 50;
+
+impl Auth {
+    /// Signs in by password. Whoever does not know it learns nothing, not even by the time it takes.
+    pub async fn log_in(&self, attempt: LogIn) -> Result<SignedIn> {
+        let known = self.prove(&attempt).await?;
+        let session = self.begin(&known, &attempt).await?;
+        let tokens = &self.0.tokens;
+        Ok(SignedIn {
+            access_token: tokens.issue(&known.user, session.row.id, self.now())?,
+            expires_in: tokens.lifetime(),
+            session_token: session.token,
+            session_lifetime: self.0.lifetimes.of_cookie(attempt.remember),
+            user: known.user,
+        })
+    }
+
+    /// Ends the login that the credential belongs to, if there is one. A token of ours may be past
+    /// its time.
+    pub async fn log_out(&self, credential: &Credential<'_>) -> Result<()> {
+        let Some((session, user)) = self.login_of(credential).await? else {
+            return Ok(());
+        };
+        let mut tx = self.0.vault.write().await?;
+        sessions::remove(&mut tx, session).await?;
+        tx.commit().await?;
+        self.0.seen.revoke(&user);
+        Ok(())
+    }
+
+    async fn prove(&self, attempt: &LogIn) -> Result<Known> {
+        let user = self.named(&attempt.login).await?;
+        // A stranger is looked up too, under an id that nobody has.
+        let stranger = UserId::new(&self.0.clock);
+        let id = user.as_ref().map_or(&stranger, |user| &user.id);
+        let stored = passwords::of(&mut self.0.vault.read().await?, id).await?;
+        let checked = self.0.passwords.check(&attempt.password, stored.clone());
+        let verdict = checked.await?;
+
+        let (Some(user), Some(hash)) = (user, stored) else {
+            return Err(wrong());
+        };
+        if verdict == Verdict::Wrong {
+            return Err(wrong());
+        }
+        if !user.status.may_sign_in() {
+            let message = "This account has been disabled.";
+            return Err(Error::forbidden("account_disabled", message));
+        }
+        let renewed = match verdict {
+            Verdict::Outdated => self.renewed(&attempt.password, &user.id).await,
+            _ => None,
+        };
+        Ok(Known {
+            user,
+            hash,
+            renewed,
+        })
+    }
+
+    async fn named(&self, login: &str) -> Result<Option<User>> {
+        let mut conn = self.0.main.read().await?;
+        if let Some(email) = Email::parse(login) {
+            return users::by_email(&mut conn, &email).await;
+        }
+        match Username::parse(login.trim()) {
+            Some(name) => users::by_username(&mut conn, &name).await,
+            None => Ok(None),
+        }
+    }
+
+    /// A hash in today's way. A password that is right opens the door also if this fails.
+    async fn renewed(&self, password: &SecretString, user: &UserId) -> Option<String> {
+        let renewed = self.0.passwords.renew(password).await;
+        renewed.unwrap_or_else(|error| {
+            let cause = error::chain(&error);
+            tracing::warn!(user.id = %user, error = cause, "A password keeps its outdated hash");
+            None
+        })
+    }
+
+    async fn begin(&self, known: &Known, attempt: &LogIn) -> Result<NewSession> {
+        let id = &known.user.id;
+        let session = self.0.lifetimes.open(id, attempt, &self.0.clock)?;
+        let mut tx = self.0.vault.write().await?;
+        // Whoever changes the password ends all logins; this one must not slip in behind.
+        let hash = known.renewed.as_ref().unwrap_or(&known.hash);
+        if !passwords::replace(&mut tx, id, &known.hash, hash).await? {
+            return Err(wrong());
+        }
+        let replaced = self.replace(&mut tx, attempt.replacing.as_ref()).await?;
+        sessions::add(&mut tx, &session.row).await?;
+        let evicted = sessions::evict(&mut tx, id, MOST_SESSIONS).await?;
+        tx.commit().await?;
+
+        if let Some(owner) = replaced {
+            self.0.seen.revoke(&owner);
+        }
+        if !evicted.is_empty() {
+            self.0.seen.revoke(id);
+        }
+        Ok(session)
+    }
+
+    /// Ends the login that the attempt came with; whose it was.
+    async fn replace(
+        &self,
+        tx: &mut Tx<Vault>,
+        presented: Option<&SecretString>,
+    ) -> Result<Option<UserId>> {
+        let Some(hash) = presented.and_then(|token| session::hash_of(token.expose_secret())) else {
+            return Ok(None);
+        };
+        let Some(old) = sessions::live_by_token(tx, &hash, self.now()).await? else {
+            return Ok(None);
+        };
+        sessions::remove(tx, old.id).await?;
+        Ok(Some(old.user_id))
+    }
+
+    async fn login_of(&self, credential: &Credential<'_>) -> Result<Option<(SessionId, UserId)>> {
+        match credential {
+            Credential::Bearer(token) => {
+                let claims = self.0.tokens.open(token);
+                Ok(claims.map(|claims| (claims.sid, claims.sub)))
+            }
+            Credential::Cookie(token) => {
+                let Some(hash) = session::hash_of(token) else {
+                    return Ok(None);
+                };
+                let mut conn = self.0.vault.read().await?;
+                let live = sessions::live_by_token(&mut conn, &hash, self.now()).await?;
+                Ok(live.map(|session| (session.id, session.user_id)))
+            }
+            Credential::Key(_) => Ok(None),
+        }
+    }
+}
+
+/// A user whose password was right.
+struct Known {
+    user: User,
+    hash: String,
+    renewed: Option<String>,
+}
+
+/// The one answer to whoever does not know the password.
+fn wrong() -> Error {
+    Error::unauthenticated(
+        "invalid_credentials",
+        "The address or username and the password do not belong together.",
+    )
+}

@@ -1,0 +1,171 @@
+//! Who is asking: accounts, passwords, logins, access tokens and API keys, behind one door.
+
+mod account;
+mod key;
+mod login;
+mod password;
+mod random;
+mod seen;
+mod session;
+mod token;
+mod verify;
+
+use std::borrow::Cow;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use secrecy::SecretString;
+
+use self::password::Passwords;
+use self::seen::Seen;
+use self::session::Lifetimes;
+use self::token::Tokens;
+use crate::clock::Clock;
+use crate::domain::{Ts, User, UserId};
+use crate::error::{Error, Field, Location, Result};
+use crate::store::vault::sessions;
+use crate::store::{Db, Main, Vault, users};
+
+pub use self::account::NewAccount;
+pub use self::key::NewKey;
+pub use self::login::{LogIn, SignedIn};
+pub use self::password::PasswordAlgorithm;
+pub use self::token::TokenAlgorithm;
+pub use self::verify::Credential;
+
+/// Knows every account and every credential. Cloning it copies a pointer.
+#[derive(Clone)]
+pub struct Auth(Arc<Parts>);
+
+struct Parts {
+    main: Db<Main>,
+    vault: Db<Vault>,
+    clock: Clock,
+    registration_enabled: bool,
+    passwords: Passwords,
+    tokens: Tokens,
+    lifetimes: Lifetimes,
+    seen: Seen,
+}
+
+/// How [`Auth`] behaves.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Signs access tokens. At least 32 bytes for [`TokenAlgorithm::Hs256`].
+    pub secret_key: SecretString,
+    /// What it was before: its tokens are still accepted.
+    pub previous_secret_key: Option<SecretString>,
+    pub token_algorithm: TokenAlgorithm,
+    /// The `iss` of our tokens.
+    pub issuer: String,
+    /// The `aud` of our tokens.
+    pub audience: String,
+    /// A second to a day.
+    pub access_token_ttl: Duration,
+    /// Idle time after which a login ends.
+    pub session_ttl: Duration,
+    /// Age at which a login ends.
+    pub session_max_ttl: Duration,
+    pub password_algorithm: PasswordAlgorithm,
+    /// In code points.
+    pub password_min_length: usize,
+    pub registration_enabled: bool,
+    /// Our own name, which makes no password.
+    pub product: String,
+}
+
+impl Auth {
+    /// Derives the keys; neither database is asked anything.
+    pub fn new(settings: Settings, main: Db<Main>, vault: Db<Vault>, clock: Clock) -> Result<Self> {
+        let ttl = settings.access_token_ttl;
+        if ttl < Duration::from_secs(1) || ttl > token::LONGEST_LIFE {
+            let message = "ACCESS_TOKEN_TTL must be between a second and a day.";
+            return Err(Error::invalid("access_token_ttl", message));
+        }
+        Ok(Self(Arc::new(Parts {
+            main,
+            vault,
+            tokens: Tokens::new(&settings)?,
+            lifetimes: Lifetimes::new(settings.session_ttl, settings.session_max_ttl),
+            passwords: Passwords::new(
+                settings.password_algorithm,
+                settings.password_min_length,
+                settings.product,
+            ),
+            registration_enabled: settings.registration_enabled,
+            seen: Seen::new(clock.clone()),
+            clock,
+        })))
+    }
+
+    /// Makes ahead of time what the first login would have to wait for.
+    pub async fn warm_up(&self) -> Result<()> {
+        self.0.passwords.dummy().await.map(drop)
+    }
+
+    pub async fn user(&self, id: &UserId) -> Result<User> {
+        let mut conn = self.0.main.read().await?;
+        users::by_id(&mut conn, id)
+            .await?
+            .ok_or_else(|| Error::not_found("user"))
+    }
+
+    /// Sweeps out logins that are over; how many they were.
+    pub async fn sweep(&self) -> Result<u64> {
+        let mut tx = self.0.vault.write().await?;
+        let swept = sessions::sweep(&mut tx, self.now()).await?;
+        tx.commit().await?;
+        Ok(swept)
+    }
+
+    fn now(&self) -> Ts {
+        Ts::from_micros(self.0.clock.micros())
+    }
+}
+
+impl fmt::Debug for Auth {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Auth").finish_non_exhaustive()
+    }
+}
+
+/// The one answer to a credential that opens nothing: why is nobody's business.
+fn refused() -> Error {
+    let message = "The token, key or session is not valid, or has been revoked.";
+    Error::unauthenticated("invalid_token", message)
+}
+
+/// A body field that breaks a rule.
+fn invalid(
+    field: &'static str,
+    rule: &'static str,
+    message: impl Into<Cow<'static, str>>,
+) -> Error {
+    Error::fields(vec![Field {
+        name: field.into(),
+        location: Location::Body,
+        code: rule,
+        message: message.into(),
+    }])
+}
+
+#[cfg(test)]
+impl Settings {
+    fn for_tests(secret_key: &str) -> Self {
+        Self {
+            secret_key: secret_key.into(),
+            previous_secret_key: None,
+            token_algorithm: TokenAlgorithm::EdDsa,
+            issuer: "concierge".to_owned(),
+            audience: "concierge".to_owned(),
+            access_token_ttl: Duration::from_mins(15),
+            session_ttl: Duration::from_hours(7 * 24),
+            session_max_ttl: Duration::from_hours(30 * 24),
+            password_algorithm: PasswordAlgorithm::Argon2id,
+            password_min_length: 8,
+            registration_enabled: true,
+            product: "Concierge".to_owned(),
+        }
+    }
+}
