@@ -1,0 +1,1027 @@
+//! Accounts, logins and keys from end to end, on SQLite always and on PostgreSQL where
+//! `TEST_DATABASE_URL` names one.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test fails by panicking"
+)]
+
+use std::collections::HashSet;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use concierge::auth::{
+    Auth, Credential, LogIn, NewAccount, NewKey, PasswordAlgorithm, Settings, SignedIn,
+    TokenAlgorithm,
+};
+use concierge::clock::Clock;
+use concierge::domain::{
+    Email, Name, Principal, Role, RowId, Scope, SessionId, Ts, User, UserId, Username,
+};
+use concierge::error::{Error, Kind, Result};
+use concierge::store::vault::{passwords, sessions};
+use concierge::store::{Address, Db, Limits, Main, Vault, users};
+use futures_util::future::{join, join_all};
+use proptest::prelude::*;
+use secrecy::{ExposeSecret, SecretString};
+use sqlx::{AssertSqlSafe, PgPool, SqlitePool};
+
+const NOON: i64 = 1_763_726_400_000_000; // 2025-11-21T12:00:00Z
+const LIMITS: Limits = Limits { kept: 1, most: 8 };
+const PASSWORD: &str = "plum tree, river";
+const DAY: Duration = Duration::from_hours(24);
+
+/// One replica with its databases.
+struct World {
+    auth: Auth,
+    main: Db<Main>,
+    vault: Db<Vault>,
+    clock: Clock,
+    postgres: Option<String>,
+    folder: tempfile::TempDir,
+}
+
+impl World {
+    async fn open() -> Self {
+        Self::with(settings()).await
+    }
+
+    async fn with(settings: Settings) -> Self {
+        let postgres = postgres_schema().await;
+        Self::on(postgres, settings).await
+    }
+
+    async fn on(postgres: Option<String>, settings: Settings) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let files = [
+            folder.path().join("main.db"),
+            folder.path().join("vault.db"),
+        ];
+        let address = |file: usize| match &postgres {
+            Some(url) => Address::Postgres(url),
+            None => Address::Sqlite(&files[file]),
+        };
+        let main = Db::<Main>::open(address(0), LIMITS).await.unwrap();
+        let vault = Db::<Vault>::open(address(1), LIMITS).await.unwrap();
+        main.migrate().await.unwrap();
+        vault.migrate().await.unwrap();
+        let clock = Clock::standing_at(NOON);
+        let auth = Auth::new(settings, main.clone(), vault.clone(), clock.clone()).unwrap();
+        Self {
+            auth,
+            main,
+            vault,
+            clock,
+            postgres,
+            folder,
+        }
+    }
+
+    /// Another process on the same databases.
+    fn replica(&self) -> Auth {
+        let (main, vault) = (self.main.clone(), self.vault.clone());
+        Auth::new(settings(), main, vault, self.clock.clone()).unwrap()
+    }
+
+    fn now(&self) -> Ts {
+        Ts::from_micros(self.clock.micros())
+    }
+
+    async fn register(&self, name: &str) -> User {
+        self.auth.register(account(name)).await.unwrap()
+    }
+
+    async fn log_in(&self, login: &str) -> SignedIn {
+        self.auth.log_in(attempt(login, PASSWORD)).await.unwrap()
+    }
+
+    async fn fails(&self, login: &str, password: &str) -> Error {
+        self.auth
+            .log_in(attempt(login, password))
+            .await
+            .unwrap_err()
+    }
+
+    async fn hash_of(&self, user: &UserId) -> Option<String> {
+        let mut conn = self.vault.read().await.unwrap();
+        passwords::of(&mut conn, user).await.unwrap()
+    }
+
+    async fn set_hash(&self, user: &UserId, hash: &str) {
+        let mut tx = self.vault.write().await.unwrap();
+        passwords::set(&mut tx, user, hash, self.now())
+            .await
+            .unwrap();
+        tx.commit().await.unwrap();
+    }
+
+    /// Changes rows behind everybody's back.
+    async fn change(&self, sql: &str) {
+        let sql = AssertSqlSafe(sql.to_owned());
+        if let Some(url) = &self.postgres {
+            let pool = PgPool::connect(url).await.unwrap();
+            sqlx::query(sql).execute(&pool).await.unwrap();
+        } else {
+            let pool = open_file(&self.folder.path().join("main.db")).await;
+            sqlx::query(sql).execute(&pool).await.unwrap();
+        }
+    }
+
+    async fn count(&self, table: &str) -> i64 {
+        let sql = AssertSqlSafe(format!("SELECT COUNT(*) FROM {table}"));
+        if let Some(url) = &self.postgres {
+            let pool = PgPool::connect(url).await.unwrap();
+            return sqlx::query_scalar(sql).fetch_one(&pool).await.unwrap();
+        }
+        let file = if table == "users" {
+            "main.db"
+        } else {
+            "vault.db"
+        };
+        let pool = open_file(&self.folder.path().join(file)).await;
+        sqlx::query_scalar(sql).fetch_one(&pool).await.unwrap()
+    }
+}
+
+async fn open_file(file: &Path) -> SqlitePool {
+    SqlitePool::connect(&format!("sqlite://{}", file.display()))
+        .await
+        .unwrap()
+}
+
+async fn postgres_schema() -> Option<String> {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "how tests are told of their servers"
+    )]
+    let url = std::env::var("TEST_DATABASE_URL").ok()?;
+    let id = RowId::new(&Clock::system()).to_string();
+    let schema = format!("auth_{}", id.replace('-', ""));
+    let pool = PgPool::connect(&url)
+        .await
+        .expect("TEST_DATABASE_URL must answer");
+    let create = AssertSqlSafe(format!("CREATE SCHEMA {schema}"));
+    sqlx::query(create).execute(&pool).await.unwrap();
+    let mark = if url.contains('?') { '&' } else { '?' };
+    Some(format!("{url}{mark}options=-csearch_path%3D{schema}"))
+}
+
+fn settings() -> Settings {
+    Settings {
+        secret_key: "a secret of more than thirty-two characters".into(),
+        previous_secret_key: None,
+        token_algorithm: TokenAlgorithm::EdDsa,
+        issuer: "http://localhost:8000".to_owned(),
+        audience: "concierge".to_owned(),
+        access_token_ttl: Duration::from_mins(15),
+        session_ttl: 7 * DAY,
+        session_max_ttl: 30 * DAY,
+        password_algorithm: PasswordAlgorithm::Argon2id,
+        password_min_length: 8,
+        registration_enabled: true,
+        product: "Concierge".to_owned(),
+    }
+}
+
+fn account(name: &str) -> NewAccount {
+    NewAccount {
+        email: email(name),
+        password: PASSWORD.into(),
+        username: Username::parse(name),
+        name: Name::parse("Ada Lovelace"),
+    }
+}
+
+fn email(name: &str) -> Email {
+    Email::parse(&format!("{name}@example.com")).unwrap()
+}
+
+fn attempt(login: &str, password: &str) -> LogIn {
+    LogIn {
+        login: login.to_owned(),
+        password: password.into(),
+        remember: true,
+        ip: "192.0.2.7".parse().ok(),
+        user_agent: Some("test".to_owned()),
+        replacing: None,
+    }
+}
+
+fn new_key() -> NewKey {
+    NewKey {
+        name: Name::parse("ci").unwrap(),
+        scopes: None,
+        models: None,
+        expires_at: None,
+    }
+}
+
+fn bearer(login: &SignedIn) -> Credential<'_> {
+    Credential::Bearer(login.access_token.expose_secret())
+}
+
+fn cookie(login: &SignedIn) -> Credential<'_> {
+    Credential::Cookie(login.session_token.expose_secret())
+}
+
+fn code<T>(result: Result<T>) -> Option<&'static str> {
+    result.err().map(|error| error.code)
+}
+
+#[tokio::test]
+async fn an_account_is_opened_used_and_left() {
+    let world = World::open().await;
+    let user = world.register("ada").await;
+
+    let login = world.log_in(" Ada@Example.COM ").await;
+    let by_cookie = world.auth.verify(cookie(&login)).await.unwrap();
+    let by_token = world.auth.verify(bearer(&login)).await.unwrap();
+
+    assert_eq!(login.user, user);
+    assert_eq!(login.expires_in, Duration::from_mins(15));
+    assert_eq!(login.session_lifetime, Some(30 * DAY));
+    assert_eq!((&by_cookie.user, by_cookie.role), (&user.id, Role::User));
+    assert_eq!(by_cookie.session(), by_token.session());
+    let me = world.auth.user(&by_token.user).await.unwrap();
+    assert_eq!(me.last_seen_at, Some(world.now()));
+
+    world.auth.log_out(&cookie(&login)).await.unwrap();
+
+    let refused = Some("invalid_token");
+    assert_eq!(code(world.auth.verify(cookie(&login)).await), refused);
+    assert_eq!(code(world.auth.verify(bearer(&login)).await), refused);
+    world.auth.log_out(&cookie(&login)).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_username_signs_in_as_well_as_an_address() {
+    let world = World::open().await;
+    let user = world.register("ada").await;
+
+    assert_eq!(world.log_in("ADA").await.user.id, user.id);
+}
+
+#[tokio::test]
+async fn names_belong_to_one_account() {
+    let world = World::open().await;
+    world.register("ada").await;
+    let other_email = NewAccount {
+        email: email("other"),
+        ..account("ada")
+    };
+
+    let by_email = world.auth.register(account("ada")).await.unwrap_err();
+    let by_name = world.auth.register(other_email).await.unwrap_err();
+
+    assert_eq!(
+        (by_email.kind, by_email.code),
+        (Kind::Conflict, "email_taken")
+    );
+    assert_eq!(
+        (by_name.kind, by_name.code),
+        (Kind::Conflict, "username_taken")
+    );
+    assert_eq!(world.count("passwords").await, 1);
+}
+
+#[tokio::test]
+async fn a_weak_password_opens_no_account() {
+    let world = World::open().await;
+    let weak = NewAccount {
+        password: "password123".into(),
+        ..account("ada")
+    };
+
+    let error = world.auth.register(weak).await.unwrap_err();
+
+    assert_eq!(
+        (error.kind, error.code),
+        (Kind::Invalid, "validation_error")
+    );
+    assert_eq!(error.fields[0].name, "password");
+    assert_eq!(world.count("users").await, 0);
+}
+
+#[tokio::test]
+async fn a_closed_house_opens_no_accounts_but_makes_administrators() {
+    let world = World::with(Settings {
+        registration_enabled: false,
+        ..settings()
+    })
+    .await;
+
+    let error = world.auth.register(account("ada")).await.unwrap_err();
+    let admin = world
+        .auth
+        .create_admin(email("root"), PASSWORD.into())
+        .await
+        .unwrap();
+
+    assert_eq!(error.code, "registration_disabled");
+    assert_eq!(admin.role, Role::Admin);
+    assert!(world.log_in("root@example.com").await.user.role == Role::Admin);
+}
+
+#[tokio::test]
+async fn twenty_at_once_get_one_account_and_leave_no_orphan() {
+    let world = World::open().await;
+
+    let tries = (0..20).map(|_| world.auth.register(account("ada")));
+    let (opened, refused): (Vec<_>, Vec<_>) =
+        join_all(tries).await.into_iter().partition(Result::is_ok);
+
+    assert_eq!(opened.len(), 1);
+    for error in refused {
+        let code = error.unwrap_err().code;
+        assert!(
+            ["email_taken", "service_unavailable"].contains(&code),
+            "{code}"
+        );
+    }
+    assert_eq!(world.count("users").await, 1);
+    assert_eq!(world.count("passwords").await, 1);
+    world.log_in("ada").await;
+}
+
+#[tokio::test]
+async fn whoever_does_not_know_the_password_learns_nothing() {
+    let world = World::open().await;
+    world.register("ada").await;
+    world.register("eve").await;
+    let ghost = world.register("ghost").await;
+    world
+        .change("UPDATE users SET status = 'inactive' WHERE username = 'eve'")
+        .await;
+    let mut tx = world.vault.write().await.unwrap();
+    passwords::remove(&mut tx, &ghost.id).await.unwrap();
+    tx.commit().await.unwrap();
+
+    let mut answers = HashSet::new();
+    for (login, password) in [
+        ("ada", "wrong password"),
+        ("ada", ""),
+        ("ada", "plum\u{0}tree"),
+        ("ada@example.com", &*"x".repeat(100_000)),
+        ("nobody", PASSWORD),
+        ("nobody@example.com", PASSWORD),
+        ("", PASSWORD),
+        ("' OR 1=1 --", PASSWORD),
+        ("a\u{0}b@example.com", PASSWORD),
+        ("eve", "wrong password"),
+        ("ghost", PASSWORD),
+    ] {
+        let error = world.fails(login, password).await;
+        assert_eq!(error.kind, Kind::Unauthenticated, "{login}");
+        answers.insert(format!(
+            "{} {} {:?}",
+            error.code, error.message, error.fields
+        ));
+    }
+
+    assert_eq!(answers.len(), 1, "{answers:?}");
+    let disabled = world.fails("eve", PASSWORD).await;
+    assert_eq!(
+        (disabled.kind, disabled.code),
+        (Kind::Forbidden, "account_disabled")
+    );
+}
+
+#[tokio::test]
+async fn a_stranger_waits_as_long_as_whoever_types_wrong() {
+    let world = World::open().await;
+    world.register("ada").await;
+    let mut fastest = [Duration::MAX; 2];
+
+    for _ in 0..5 {
+        for (login, best) in ["ada", "nobody"].into_iter().zip(&mut fastest) {
+            let start = Instant::now();
+            world.fails(login, "wrong password").await;
+            *best = start.elapsed().min(*best);
+        }
+    }
+
+    let [known, unknown] = fastest;
+    assert!(unknown > known / 2 && known > unknown / 2, "{fastest:?}");
+}
+
+#[tokio::test]
+async fn an_old_hash_is_renewed_by_whoever_knows_the_password() {
+    let world = World::open().await;
+    let user = world.register("ada").await;
+    let old = bcrypt::hash(PASSWORD, 4).unwrap();
+    world.set_hash(&user.id, &old).await;
+
+    world.fails("ada", "wrong password").await;
+    assert_eq!(world.hash_of(&user.id).await.as_ref(), Some(&old));
+
+    world.log_in("ada").await;
+    let renewed = world.hash_of(&user.id).await.unwrap();
+    assert!(
+        renewed.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"),
+        "{renewed}"
+    );
+
+    world.log_in("ada").await;
+    assert_eq!(world.hash_of(&user.id).await, Some(renewed));
+}
+
+#[tokio::test]
+async fn bcrypt_by_choice_takes_no_more_than_it_reads() {
+    let world = World::with(Settings {
+        password_algorithm: PasswordAlgorithm::Bcrypt,
+        ..settings()
+    })
+    .await;
+    let long = "x9".repeat(36);
+    let too_long = NewAccount {
+        password: long.as_str().into(),
+        ..account("ada")
+    };
+
+    let error = world.auth.register(too_long).await.unwrap_err();
+    assert_eq!(error.fields[0].code, "too_long");
+    let user = world.register("ada").await;
+    assert!(
+        world
+            .hash_of(&user.id)
+            .await
+            .unwrap()
+            .starts_with("$2b$12$")
+    );
+
+    world.fails("ada", &format!("{PASSWORD}{long}")).await;
+    world.log_in("ada").await;
+}
+
+#[tokio::test]
+async fn a_hostile_hash_in_the_database_is_a_wrong_password() {
+    let world = World::open().await;
+    let user = world.register("ada").await;
+
+    for hash in [
+        "",
+        "$2b$",
+        "$2b$31$abcdefghijklmnopqrstuuABCDEFGHIJKLMNOPQRSTUVWXYZabcde",
+        "$2b$04$éééééééééééééééééééééééééé",
+        "$argon2id$v=19$m=4194304,t=2,p=1$c2FsdHNhbHRzYWx0$AAAAAAAAAAAAAAAAAAAAAA",
+        "$argon2id$v=19$m=64,t=4294967295,p=1$c2FsdHNhbHRzYWx0$AAAAAAAAAAAAAAAAAAAAAA",
+        "plum tree, river",
+    ] {
+        world.set_hash(&user.id, hash).await;
+        assert_eq!(
+            world.fails("ada", PASSWORD).await.code,
+            "invalid_credentials"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_token_past_its_time_says_so_and_still_signs_out() {
+    let world = World::open().await;
+    world.register("ada").await;
+    let login = world.log_in("ada").await;
+    world.auth.verify(bearer(&login)).await.unwrap();
+
+    world.clock.advance(Duration::from_mins(16));
+    let expired = world.auth.verify(bearer(&login)).await;
+    assert_eq!(code(expired), Some("token_expired"));
+    world.auth.verify(cookie(&login)).await.unwrap();
+
+    world.auth.log_out(&bearer(&login)).await.unwrap();
+    let refused = world.auth.verify(cookie(&login)).await;
+    assert_eq!(code(refused), Some("invalid_token"));
+}
+
+#[tokio::test]
+async fn one_login_ends_and_the_others_go_on() {
+    let world = World::open().await;
+    world.register("ada").await;
+    let (first, second) = (world.log_in("ada").await, world.log_in("ada").await);
+
+    world.auth.log_out(&bearer(&first)).await.unwrap();
+
+    assert!(world.auth.verify(cookie(&first)).await.is_err());
+    assert!(world.auth.verify(cookie(&second)).await.is_ok());
+    assert!(world.auth.verify(bearer(&second)).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_login_lives_while_it_is_used_and_no_longer_than_a_month() {
+    let world = World::open().await;
+    world.register("ada").await;
+    let (used, idle) = (world.log_in("ada").await, world.log_in("ada").await);
+
+    for _ in 0..4 {
+        world.clock.advance(6 * DAY);
+        world.auth.verify(cookie(&used)).await.unwrap();
+    }
+    assert!(world.auth.verify(cookie(&idle)).await.is_err());
+
+    world.clock.advance(Duration::from_secs(6 * 24 * 3_600 - 1));
+    world.auth.verify(cookie(&used)).await.unwrap();
+    world.clock.advance(Duration::from_secs(1));
+    assert!(world.auth.verify(cookie(&used)).await.is_err());
+    assert_eq!(world.auth.sweep().await.unwrap(), 2);
+    assert_eq!(world.count("sessions").await, 0);
+}
+
+#[tokio::test]
+async fn a_login_that_is_not_remembered_ends_within_the_day() {
+    let world = World::open().await;
+    world.register("ada").await;
+    let forgetful = LogIn {
+        remember: false,
+        ..attempt("ada", PASSWORD)
+    };
+    let login = world.auth.log_in(forgetful).await.unwrap();
+    assert_eq!(login.session_lifetime, None);
+
+    world.clock.advance(Duration::from_hours(11));
+    world.auth.verify(cookie(&login)).await.unwrap();
+    world.clock.advance(Duration::from_hours(1));
+
+    assert!(world.auth.verify(cookie(&login)).await.is_err());
+}
+
+#[tokio::test]
+async fn a_session_that_was_there_before_is_never_taken_over() {
+    let world = World::open().await;
+    world.register("ada").await;
+    world.register("eve").await;
+    let planted = world.log_in("eve").await;
+    world.auth.verify(cookie(&planted)).await.unwrap();
+    let replacing = |token: &SecretString| LogIn {
+        replacing: Some(token.clone()),
+        ..attempt("ada", PASSWORD)
+    };
+
+    let login = world
+        .auth
+        .log_in(replacing(&planted.session_token))
+        .await
+        .unwrap();
+    let made_up = SecretString::from("x".repeat(43));
+    world.auth.log_in(replacing(&made_up)).await.unwrap();
+
+    assert!(world.auth.verify(cookie(&login)).await.is_ok());
+    assert!(world.auth.verify(cookie(&planted)).await.is_err());
+    let adopted = Credential::Cookie(made_up.expose_secret());
+    assert!(world.auth.verify(adopted).await.is_err());
+}
+
+#[tokio::test]
+async fn the_fifty_first_login_ends_the_first() {
+    let world = World::open().await;
+    let user = world.register("ada").await;
+    let first = world.log_in("ada").await;
+    world.auth.verify(cookie(&first)).await.unwrap();
+    let mut tx = world.vault.write().await.unwrap();
+    for number in 0..49_u8 {
+        world.clock.advance(Duration::from_millis(1));
+        let session = sessions::Session {
+            id: SessionId::new(&world.clock),
+            user_id: user.id.clone(),
+            token_hash: vec![number; 32],
+            remember: true,
+            created_at: world.now(),
+            last_seen_at: world.now(),
+            expires_at: world.now().plus(DAY),
+            ip: None,
+            user_agent: None,
+        };
+        sessions::add(&mut tx, &session).await.unwrap();
+    }
+    tx.commit().await.unwrap();
+    assert!(world.auth.verify(cookie(&first)).await.is_ok());
+
+    world.clock.advance(Duration::from_millis(1));
+    let last = world.log_in("ada").await;
+
+    assert!(world.auth.verify(cookie(&first)).await.is_err());
+    assert!(world.auth.verify(cookie(&last)).await.is_ok());
+    assert_eq!(world.count("sessions").await, 50);
+}
+
+#[tokio::test]
+async fn another_replica_knows_of_a_sign_out_within_five_seconds() {
+    let world = World::open().await;
+    let replica = world.replica();
+    world.register("ada").await;
+    let login = world.log_in("ada").await;
+    replica.verify(cookie(&login)).await.unwrap();
+    replica.verify(bearer(&login)).await.unwrap();
+
+    world.auth.log_out(&cookie(&login)).await.unwrap();
+    world.clock.advance(Duration::from_secs(5));
+
+    assert!(replica.verify(cookie(&login)).await.is_err());
+    assert!(replica.verify(bearer(&login)).await.is_err());
+}
+
+#[tokio::test]
+async fn requests_under_way_do_not_bring_a_login_back() {
+    let world = World::open().await;
+    world.register("ada").await;
+
+    for _ in 0..10 {
+        let login = world.log_in("ada").await;
+        let requests = join_all((0..50).map(|_| world.auth.verify(cookie(&login))));
+        let (_, left) = join(requests, async {
+            tokio::task::yield_now().await;
+            world.auth.log_out(&bearer(&login)).await
+        })
+        .await;
+        left.unwrap();
+
+        for _ in 0..3 {
+            assert!(world.auth.verify(cookie(&login)).await.is_err());
+            assert!(world.auth.verify(bearer(&login)).await.is_err());
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_disabled_account_is_shut_out_with_everything_it_holds() {
+    let world = World::open().await;
+    world.register("ada").await;
+    let login = world.log_in("ada").await;
+    let session = world.auth.verify(cookie(&login)).await.unwrap();
+    let (_, key) = world.auth.create_key(&session, new_key()).await.unwrap();
+    let all = [
+        cookie(&login),
+        bearer(&login),
+        Credential::Key(key.expose_secret()),
+    ];
+    for credential in all {
+        world.auth.verify(credential).await.unwrap();
+    }
+
+    world.change("UPDATE users SET status = 'inactive'").await;
+    world.clock.advance(Duration::from_secs(5));
+
+    for credential in all {
+        let refused = world.auth.verify(credential).await;
+        assert_eq!(code(refused), Some("invalid_token"), "{credential:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_token_of_an_older_version_is_dead() {
+    let world = World::open().await;
+    world.register("ada").await;
+    let login = world.log_in("ada").await;
+
+    world.change("UPDATE users SET token_version = 2").await;
+
+    let refused = world.auth.verify(bearer(&login)).await;
+    assert_eq!(code(refused), Some("invalid_token"));
+}
+
+#[tokio::test]
+async fn a_credential_opens_only_the_door_that_it_is_for() {
+    let world = World::open().await;
+    world.register("ada").await;
+    let login = world.log_in("ada").await;
+    let session = world.auth.verify(cookie(&login)).await.unwrap();
+    world.auth.verify(bearer(&login)).await.unwrap();
+    let (_, key) = world.auth.create_key(&session, new_key()).await.unwrap();
+    world
+        .auth
+        .verify(Credential::Key(key.expose_secret()))
+        .await
+        .unwrap();
+    let token = login.access_token.expose_secret();
+    let in_cookie = login.session_token.expose_secret();
+
+    for wrong in [
+        Credential::Bearer(in_cookie),
+        Credential::Key(in_cookie),
+        Credential::Key(token),
+        Credential::Cookie(token),
+        Credential::Cookie(key.expose_secret()),
+    ] {
+        assert_eq!(code(world.auth.verify(wrong).await), Some("invalid_token"));
+    }
+}
+
+#[tokio::test]
+async fn a_key_is_made_used_listed_and_deleted() {
+    let world = World::open().await;
+    let user = world.register("ada").await;
+    let login = world.log_in("ada").await;
+    let session = world.auth.verify(cookie(&login)).await.unwrap();
+    let wanted = NewKey {
+        scopes: Some(vec![Scope::Models, Scope::Models]),
+        models: Some(vec!["small".to_owned()]),
+        ..new_key()
+    };
+
+    let (key, secret) = world.auth.create_key(&session, wanted).await.unwrap();
+    let secret = secret.expose_secret();
+    let by_bearer = world.auth.verify(Credential::Bearer(secret)).await.unwrap();
+    let by_header = world.auth.verify(Credential::Key(secret)).await.unwrap();
+    let (listed, total) = world.auth.keys(&user.id, 1, 20).await.unwrap();
+
+    assert!(secret.starts_with(&key.prefix) && secret.ends_with(&key.last_four));
+    assert_eq!(key.scopes, Some(vec![Scope::Models]));
+    assert_eq!(key.expires_at, world.now().plus_days(90));
+    for principal in [by_bearer, by_header] {
+        assert_eq!((&principal.user, principal.key()), (&user.id, Some(key.id)));
+        assert!(principal.may(Scope::Models) && !principal.may(Scope::Completions));
+        assert!(principal.may_use_model("small") && !principal.may_use_model("large"));
+    }
+    assert_eq!((listed.len(), total), (1, 1));
+    assert_eq!(listed[0].last_used_at, Some(world.now()));
+
+    let stranger = UserId::new(&world.clock);
+    let not_theirs = world.auth.remove_key(&stranger, key.id).await.unwrap_err();
+    assert_eq!(not_theirs.kind, Kind::NotFound);
+    assert!(world.auth.verify(Credential::Key(secret)).await.is_ok());
+
+    world.auth.remove_key(&user.id, key.id).await.unwrap();
+    let refused = world.auth.verify(Credential::Key(secret)).await;
+    assert_eq!(code(refused), Some("invalid_token"));
+    assert!(world.auth.remove_key(&user.id, key.id).await.is_err());
+}
+
+#[tokio::test]
+async fn a_key_ends_when_it_said_it_would() {
+    let world = World::open().await;
+    let session = signed_in(&world).await;
+    let wanted = NewKey {
+        expires_at: Some(world.now().plus(Duration::from_secs(3))),
+        ..new_key()
+    };
+    let (_, secret) = world.auth.create_key(&session, wanted).await.unwrap();
+    let key = Credential::Key(secret.expose_secret());
+
+    world.clock.advance(Duration::from_secs(2));
+    assert!(world.auth.verify(key).await.is_ok());
+    world.clock.advance(Duration::from_secs(1));
+
+    assert!(world.auth.verify(key).await.is_err());
+}
+
+#[tokio::test]
+async fn half_a_key_opens_nothing() {
+    let world = World::open().await;
+    let session = signed_in(&world).await;
+    let (key, _) = world.auth.create_key(&session, new_key()).await.unwrap();
+    // The public part and a right checksum, round a secret that was guessed.
+    let body = format!("{}{}", key.prefix, "x".repeat(43));
+    let mut rest = crc32fast::hash(body.as_bytes());
+    let digits = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+    let mut check = Vec::new();
+    for _ in 0..6 {
+        check.insert(0, digits[rest as usize % 62]);
+        rest /= 62;
+    }
+
+    let guessed = body + std::str::from_utf8(&check).unwrap();
+    let refused = world.auth.verify(Credential::Key(&guessed)).await;
+
+    assert_eq!(code(refused), Some("invalid_token"));
+}
+
+#[tokio::test]
+async fn a_hundred_keys_are_enough() {
+    let world = World::open().await;
+    let session = signed_in(&world).await;
+    for _ in 0..100 {
+        world.auth.create_key(&session, new_key()).await.unwrap();
+    }
+
+    let error = world
+        .auth
+        .create_key(&session, new_key())
+        .await
+        .unwrap_err();
+    let (page, total) = world.auth.keys(&session.user, 4, 30).await.unwrap();
+    let (beyond, _) = world.auth.keys(&session.user, u32::MAX, 100).await.unwrap();
+
+    assert_eq!((error.kind, error.code), (Kind::Conflict, "conflict"));
+    assert_eq!((page.len(), total), (10, 100));
+    assert!(beyond.is_empty());
+}
+
+#[tokio::test]
+async fn whoever_was_there_before_the_administrator_is_shut_out() {
+    let world = World::open().await;
+    let squatter = world.register("ada").await;
+    let login = world.log_in("ada").await;
+    let session = world.auth.verify(cookie(&login)).await.unwrap();
+    let (_, key) = world.auth.create_key(&session, new_key()).await.unwrap();
+    world.auth.verify(bearer(&login)).await.unwrap();
+    world
+        .auth
+        .verify(Credential::Key(key.expose_secret()))
+        .await
+        .unwrap();
+
+    let chosen = "another river, another plum";
+    let admin = world
+        .auth
+        .create_admin(email("ada"), chosen.into())
+        .await
+        .unwrap();
+
+    assert_eq!((&admin.id, admin.role), (&squatter.id, Role::Admin));
+    for held in [
+        cookie(&login),
+        bearer(&login),
+        Credential::Key(key.expose_secret()),
+    ] {
+        assert!(world.auth.verify(held).await.is_err(), "{held:?}");
+    }
+    assert_eq!(
+        world.fails("ada", PASSWORD).await.code,
+        "invalid_credentials"
+    );
+    let login = world.auth.log_in(attempt("ada", chosen)).await.unwrap();
+    let admin = world.auth.verify(bearer(&login)).await.unwrap();
+    assert!(admin.is_admin());
+    let wanted = NewKey {
+        scopes: Some(vec![Scope::Admin]),
+        ..new_key()
+    };
+    let (_, key) = world.auth.create_key(&admin, wanted).await.unwrap();
+    let by_key = world
+        .auth
+        .verify(Credential::Key(key.expose_secret()))
+        .await;
+    assert!(by_key.unwrap().is_admin());
+}
+
+#[tokio::test]
+async fn a_copy_of_the_files_opens_nothing() {
+    let world = World::on(None, settings()).await;
+    let session = signed_in(&world).await;
+    let login = world.log_in("ada").await;
+    world.auth.verify(cookie(&login)).await.unwrap();
+    world.auth.verify(bearer(&login)).await.unwrap();
+    let (_, key) = world.auth.create_key(&session, new_key()).await.unwrap();
+    let key = key.expose_secret();
+    world.auth.verify(Credential::Key(key)).await.unwrap();
+    let token = login.access_token.expose_secret();
+    let signature = token.rsplit('.').next().unwrap();
+
+    let mut copied = Vec::new();
+    for file in std::fs::read_dir(world.folder.path()).unwrap() {
+        copied.extend(std::fs::read(file.unwrap().path()).unwrap());
+    }
+
+    let found = |text: &str| {
+        let text = text.as_bytes();
+        copied.windows(text.len()).any(|window| window == text)
+    };
+    assert!(found("ada@example.com") && found("$argon2id$"));
+    for secret in [
+        PASSWORD,
+        login.session_token.expose_secret(),
+        token,
+        signature,
+        key,
+        &key[14..57],
+    ] {
+        assert!(!found(secret), "{secret}");
+    }
+}
+
+#[tokio::test]
+async fn nothing_secret_is_shown_by_debug() {
+    let world = World::open().await;
+    world.register("ada").await;
+    let login = world.log_in("ada").await;
+
+    let shown = format!(
+        "{:?} {:?} {:?} {login:?} {:?} {:?}",
+        settings(),
+        account("ada"),
+        attempt("ada", PASSWORD),
+        world.auth,
+        cookie(&login),
+    );
+
+    for secret in [
+        PASSWORD,
+        settings().secret_key.expose_secret(),
+        login.access_token.expose_secret(),
+        login.session_token.expose_secret(),
+    ] {
+        assert!(!shown.contains(secret), "{shown}");
+    }
+}
+
+#[tokio::test]
+async fn the_server_is_told_of_settings_that_cannot_work() {
+    let world = World::open().await;
+    let refused = |settings| {
+        let (main, vault) = (world.main.clone(), world.vault.clone());
+        Auth::new(settings, main, vault, world.clock.clone()).is_err()
+    };
+
+    assert!(refused(Settings {
+        access_token_ttl: 2 * DAY,
+        ..settings()
+    }));
+    assert!(refused(Settings {
+        token_algorithm: TokenAlgorithm::Hs256,
+        secret_key: "short".into(),
+        ..settings()
+    }));
+    assert!(refused(Settings {
+        token_algorithm: TokenAlgorithm::Hs256,
+        previous_secret_key: Some("".into()),
+        ..settings()
+    }));
+}
+
+#[tokio::test]
+async fn hs256_by_choice_signs_with_the_secret_as_it_is() {
+    let world = World::with(Settings {
+        token_algorithm: TokenAlgorithm::Hs256,
+        ..settings()
+    })
+    .await;
+    world.register("ada").await;
+
+    let login = world.log_in("ada").await;
+
+    assert!(world.auth.verify(bearer(&login)).await.is_ok());
+    let key =
+        jsonwebtoken::DecodingKey::from_secret(settings().secret_key.expose_secret().as_bytes());
+    let token = login.access_token.expose_secret();
+    let (message, signature) = token.rsplit_once('.').unwrap();
+    let algorithm = jsonwebtoken::Algorithm::HS256;
+    assert!(jsonwebtoken::crypto::verify(signature, message.as_bytes(), &key, algorithm).unwrap());
+}
+
+#[tokio::test]
+async fn a_user_is_noted_as_seen_every_five_minutes() {
+    let world = World::open().await;
+    let user = world.register("ada").await;
+    let login = world.log_in("ada").await;
+    let start = world.now();
+    let seen = async || {
+        world.auth.verify(cookie(&login)).await.unwrap();
+        let mut conn = world.main.read().await.unwrap();
+        let user = users::by_id(&mut conn, &user.id).await.unwrap();
+        user.unwrap().last_seen_at.unwrap()
+    };
+
+    assert_eq!(seen().await, start);
+    world.clock.advance(Duration::from_mins(4));
+    assert_eq!(seen().await, start);
+    world.clock.advance(Duration::from_mins(1));
+    assert_eq!(seen().await, start.plus(Duration::from_mins(5)));
+}
+
+#[test]
+fn garbage_is_refused_and_never_worse() {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let world = runtime.block_on(World::on(None, settings()));
+    let login = runtime.block_on(async {
+        world.register("ada").await;
+        world.log_in("ada").await
+    });
+    let token = login.access_token.expose_secret().to_owned();
+    let base64 = "[A-Za-z0-9_-]{0,60}";
+    let like_a_token = format!("{base64}\\.{base64}\\.{base64}");
+
+    let refused = |text: &str| {
+        runtime.block_on(async {
+            for credential in [
+                Credential::Bearer(text),
+                Credential::Key(text),
+                Credential::Cookie(text),
+            ] {
+                let error = world.auth.verify(credential).await.unwrap_err();
+                assert_eq!(error.kind, Kind::Unauthenticated, "{text:?}");
+                world.auth.log_out(&credential).await.unwrap();
+            }
+        });
+    };
+    proptest!(|(text in any::<String>())| refused(&text));
+    proptest!(|(text in "sk-cg-\\PC{0,80}")| refused(&text));
+    proptest!(|(text in "[A-Za-z0-9_-]{43}")| refused(&text));
+    proptest!(|(text in like_a_token.as_str())| refused(&text));
+    proptest!(|(at in 0..token.len(), letter in any::<char>())| {
+        let mut broken = token.clone();
+        broken.replace_range(at..=at, &letter.to_string());
+        prop_assume!(broken != token);
+        refused(&broken);
+    });
+    runtime.block_on(async {
+        assert!(world.auth.verify(cookie(&login)).await.is_ok());
+    });
+}
+
+async fn signed_in(world: &World) -> Principal {
+    world.register("ada").await;
+    let login = world.log_in("ada").await;
+    world.auth.verify(cookie(&login)).await.unwrap()
+}
