@@ -6,8 +6,6 @@
 pub mod clock;
 /// What can go wrong, said once.
 pub mod error;
-/// Speaks to models: requests as bytes with a view, answers as frames.
-pub mod llm;
 /// How the process ends.
 pub mod shutdown;
 
@@ -16,11 +14,13 @@ pub mod shutdown;
 pub mod config;
 /// What the product is about: ids, parsed values, entities.
 pub mod domain;
+/// Speaks to models: requests as bytes with a view, answers as frames.
+pub mod llm;
 
 // Floor 3: what is kept.
 /// Every line of SQL.
 pub mod store;
 
-// Floor 4: the rules that doors share.
-/// Who is asking: accounts, passwords, logins, tokens, API keys.
+// Floor 4: the rules.
+/// Who is asking: passwords, tokens, keys.
 pub mod auth;

@@ -30,7 +30,7 @@ use crate::store::{Db, Main, Vault, users};
 pub use self::account::NewAccount;
 pub use self::key::NewKey;
 pub use self::login::{LogIn, SignedIn};
-pub use self::password::PasswordAlgorithm;
+pub use self::password::{PASSWORD_MAX_LENGTH, PasswordAlgorithm};
 pub use self::token::TokenAlgorithm;
 pub use self::verify::Credential;
 

@@ -61,15 +61,18 @@ impl Seen {
 
     /// Whom the credential was recognised as, or is now by `look_up`. Requests that miss together
     /// look up once.
-    pub(super) async fn recognise(
+    pub(super) async fn recognise<F>(
         &self,
         fingerprint: Fingerprint,
-        look_up: impl AsyncFn() -> Result<Recognised>,
-    ) -> Result<Principal> {
+        look_up: impl Fn() -> F,
+    ) -> Result<Principal>
+    where
+        F: Future<Output = Result<Recognised>>,
+    {
         for _ in 0..TRIES {
             let sight = self
                 .cache
-                .try_get_with(fingerprint, self.sight(&look_up))
+                .try_get_with(fingerprint, self.sight(look_up()))
                 .await
                 .map_err(own)?;
             if self.holds(&sight) {
@@ -86,10 +89,10 @@ impl Seen {
         self.revocations.add(user);
     }
 
-    async fn sight(&self, look_up: impl AsyncFn() -> Result<Recognised>) -> Result<Arc<Sight>> {
+    async fn sight(&self, look_up: impl Future<Output = Result<Recognised>>) -> Result<Arc<Sight>> {
         let after = self.revocations.so_far();
         let at = self.now();
-        let recognised = look_up().await?;
+        let recognised = look_up.await?;
         Ok(Arc::new(Sight {
             recognised,
             at,

@@ -38,7 +38,8 @@ impl Auth {
     /// ours that is past its time: `token_expired`.
     pub async fn verify(&self, credential: Credential<'_>) -> Result<Principal> {
         let (shown, fingerprint) = read(credential).ok_or_else(refused)?;
-        let look_up = async || self.look_up(shown).await;
+        // Boxed, so that who is recognised at once does not carry the room for a look-up.
+        let look_up = || Box::pin(self.look_up(shown));
         self.0.seen.recognise(fingerprint, look_up).await
     }
 

@@ -70,8 +70,8 @@ impl<S> Db<S> {
     /// For single reads, and for several that need not agree.
     pub async fn read(&self) -> Result<Conn<S>> {
         Ok(Conn::new(match &self.pool {
-            Pool::Sqlite { readers, .. } => Engine::Sqlite(readers.acquire().await?),
-            Pool::Postgres(pool) => Engine::Postgres(pool.acquire().await?),
+            Pool::Sqlite { readers, .. } => Engine::Sqlite(Box::pin(readers.acquire()).await?),
+            Pool::Postgres(pool) => Engine::Postgres(Box::pin(pool.acquire()).await?),
         }))
     }
 
@@ -80,9 +80,9 @@ impl<S> Db<S> {
         Ok(Tx(Conn::new(match &self.pool {
             // Two writers on SQLite must queue, not fail: take the lock before the first read.
             Pool::Sqlite { writer, .. } => {
-                Engine::SqliteTx(writer.begin_with("BEGIN IMMEDIATE").await?)
+                Engine::SqliteTx(Box::pin(writer.begin_with("BEGIN IMMEDIATE")).await?)
             }
-            Pool::Postgres(pool) => Engine::PostgresTx(pool.begin().await?),
+            Pool::Postgres(pool) => Engine::PostgresTx(Box::pin(pool.begin()).await?),
         })))
     }
 

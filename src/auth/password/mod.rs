@@ -4,6 +4,8 @@ mod hash;
 mod pool;
 mod rules;
 
+pub use self::rules::MAX_LENGTH as PASSWORD_MAX_LENGTH;
+
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::OnceCell;
 use zeroize::Zeroizing;

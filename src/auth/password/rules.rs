@@ -23,7 +23,7 @@ pub(super) struct Rules {
 }
 
 /// The longest password, in code points.
-const MOST: usize = 256;
+pub const MAX_LENGTH: usize = 256;
 /// No 256 code points are longer than this in any of their spellings; longer text is not looked at.
 const MOST_BYTES: usize = 4_096;
 const FIELD: &str = "password";
@@ -43,7 +43,7 @@ impl Rules {
             return Err(invalid(FIELD, "invalid_character", message));
         }
         let Some(normal) = normalised(password) else {
-            let message = format!("A password must have at most {MOST} characters.");
+            let message = format!("A password must have at most {MAX_LENGTH} characters.");
             return Err(invalid(FIELD, "too_long", message));
         };
         self.check_length(&normal)?;
@@ -97,7 +97,7 @@ pub(super) fn normalised(password: &SecretString) -> Option<Zeroizing<String>> {
     // Form C is at most three times as long: a string that never grows leaves no copies behind.
     let mut normal = Zeroizing::new(String::with_capacity(text.len() * 3));
     normal.extend(text.nfc());
-    (normal.chars().count() <= MOST).then_some(normal)
+    (normal.chars().count() <= MAX_LENGTH).then_some(normal)
 }
 
 fn fold(word: &str) -> String {
