@@ -20,7 +20,11 @@ pub mod llm;
 // Floor 3: what is kept.
 /// Every line of SQL.
 pub mod store;
+/// The log.
+pub mod telemetry;
 
 // Floor 4: the rules.
 /// Who is asking: passwords, tokens, keys.
 pub mod auth;
+/// Whether what we depend on answers.
+pub mod health;

@@ -14,7 +14,7 @@ const FLOORS: &[&[&str]] = &[
     &["error", "clock", "shutdown"],
     &["domain", "llm", "cache", "config"],
     &["store", "events", "telemetry"],
-    &["auth", "todos", "conversations", "relay"],
+    &["auth", "health", "todos", "conversations", "relay"],
     &["agent"],
     &["state"],
     &["api"],
