@@ -47,7 +47,10 @@ pub enum Kind {
     },
     /// The caller took too long to say what it wants.
     Slow,
-    Upstream,
+    /// Something that we asked has failed; `code` is the number that it gave, where that is passed on.
+    Upstream {
+        code: Option<u16>,
+    },
     Timeout,
     Unavailable,
     Internal,

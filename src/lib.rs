@@ -28,3 +28,5 @@ pub mod telemetry;
 pub mod auth;
 /// Whether what we depend on answers.
 pub mod health;
+/// From a model's name to an upstream's answer, metered.
+pub mod relay;

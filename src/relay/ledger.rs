@@ -1,0 +1,138 @@
+//! The way into the ledger: a bounded queue, and one task that writes batches.
+
+use std::time::Duration;
+
+use tokio::sync::mpsc::{self, OwnedPermit};
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+
+use crate::domain::Charge;
+use crate::error::{Error, Result, chain};
+use crate::shutdown::Shutdown;
+use crate::store::{Db, Main, ledger};
+
+/// Requests that run or whose row is not written yet. Beyond it new ones wait.
+const PLACES: usize = 16_384;
+/// Rows of one transaction.
+const BATCH: usize = 500;
+/// How long the first row of a batch waits for others.
+const GATHERING: Duration = Duration::from_millis(50);
+const RETRY: Duration = Duration::from_millis(200);
+const LONGEST_RETRY: Duration = Duration::from_secs(5);
+
+/// A place in the queue, taken before the first attempt: using it cannot fail or wait.
+pub(super) type Slot = OwnedPermit<Charge>;
+
+/// Where slots are had.
+#[derive(Debug)]
+pub(super) struct Ledger {
+    queue: mpsc::Sender<Charge>,
+    closing: CancellationToken,
+    closed: CancellationToken,
+}
+
+impl Ledger {
+    /// Starts the task that writes.
+    pub(super) fn open(main: Db<Main>, shutdown: &Shutdown) -> Self {
+        let (queue, charges) = mpsc::channel(PLACES);
+        let closing = CancellationToken::new();
+        let closed = CancellationToken::new();
+        let writer = Writer {
+            main,
+            charges,
+            closing: closing.clone(),
+        };
+        let done = closed.clone().drop_guard();
+        shutdown.track(async move {
+            writer.run().await;
+            drop(done);
+        });
+        Self {
+            queue,
+            closing,
+            closed,
+        }
+    }
+
+    /// Waits while the queue is full.
+    pub(super) async fn reserve(&self) -> Result<Slot> {
+        self.queue
+            .clone()
+            .reserve_owned()
+            .await
+            .map_err(|_| Error::unavailable("service_unavailable", "The server is stopping."))
+    }
+
+    /// Takes no more, and waits until every slot that is out has come back and is written.
+    pub(super) async fn close(&self) {
+        self.closing.cancel();
+        self.closed.cancelled().await;
+    }
+}
+
+struct Writer {
+    main: Db<Main>,
+    charges: mpsc::Receiver<Charge>,
+    closing: CancellationToken,
+}
+
+impl Writer {
+    async fn run(mut self) {
+        let mut batch = Vec::with_capacity(BATCH);
+        while self.gather(&mut batch).await {
+            self.write(&batch).await;
+            batch.clear();
+        }
+    }
+
+    /// False when there will be no more.
+    async fn gather(&mut self, batch: &mut Vec<Charge>) -> bool {
+        tokio::select! {
+            taken = self.charges.recv_many(batch, BATCH) => {
+                if taken == 0 {
+                    return false;
+                }
+            }
+            () = self.closing.cancelled(), if !self.charges.is_closed() => {
+                self.charges.close();
+                return true;
+            }
+        }
+        if batch.len() < BATCH && !self.charges.is_closed() {
+            tokio::select! {
+                () = sleep(GATHERING) => {}
+                () = self.closing.cancelled() => {}
+            }
+            while batch.len() < BATCH {
+                let Ok(charge) = self.charges.try_recv() else {
+                    break;
+                };
+                batch.push(charge);
+            }
+        }
+        true
+    }
+
+    /// Tries until it is written: a request was answered on the strength of it.
+    async fn write(&self, batch: &[Charge]) {
+        if batch.is_empty() {
+            return;
+        }
+        let mut pause = RETRY;
+        while let Err(error) = self.try_write(batch).await {
+            tracing::error!(
+                error = %chain(&error),
+                rows = batch.len(),
+                "The ledger was not written; trying again"
+            );
+            sleep(pause).await;
+            pause = (pause * 2).min(LONGEST_RETRY);
+        }
+    }
+
+    async fn try_write(&self, batch: &[Charge]) -> Result<()> {
+        let mut tx = self.main.write().await?;
+        ledger::add(&mut tx, batch).await?;
+        tx.commit().await
+    }
+}
