@@ -30,3 +30,11 @@ pub mod auth;
 pub mod health;
 /// From a model's name to an upstream's answer, metered.
 pub mod relay;
+
+// The upper floors, one upon the other.
+/// What a request may reach.
+pub mod state;
+
+/// The HTTP edge.
+pub mod api;
+

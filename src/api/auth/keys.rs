@@ -1,0 +1,101 @@
+//! API keys: what programs sign in with.
+
+use http::StatusCode;
+use secrecy::ExposeSecret;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::api::kit::caller::WithSession;
+use crate::api::kit::created::Created;
+use crate::api::kit::extract::{Json, Path};
+use crate::api::kit::page::{Asked, Page, Paged, Paging};
+use crate::api::kit::problem::{
+    BadBody, BadParameters, Envelope, Failures, Missing, Unauthenticated,
+};
+use crate::auth;
+use crate::domain::{ApiKey, KeyId, Name, Scope, Ts};
+use crate::error::Result;
+use crate::state::App;
+
+/// What a new key is to be. Unknown fields are refused.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(examples(json!({"name": "nightly job", "scopes": ["completions", "models"]})))]
+pub struct NewKey {
+    name: Name,
+    /// None: all that its owner may, but for `admin:*`.
+    scopes: Option<Vec<Scope>>,
+    /// Public model names. None: all.
+    #[schema(max_items = 100)]
+    models: Option<Vec<String>>,
+    /// At most 366 days ahead; 90 days unless said.
+    expires_at: Option<Ts>,
+}
+
+/// A key with its secret, which is shown this once.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct CreatedKey {
+    #[serde(flatten)]
+    about: ApiKey,
+    /// The key itself. It is not kept, and cannot be shown again.
+    #[schema(examples("sk-cg-4fT9xQ2a..."))]
+    key: String,
+}
+
+/// Create an API key
+///
+/// The key is in the answer, and nowhere else. Needs a session: a key cannot make keys.
+#[utoipa::path(post, path = "/api/v1/api-keys", operation_id = "api_keys_create", tag = "api-keys",
+    request_body = NewKey, security(("bearerAuth" = []), ("cookieAuth" = []), ("oauth2Password" = [])),
+    responses(
+        (status = 201, body = CreatedKey, headers(("Location" = String))),
+        (status = 409, description = "There are too many keys.", body = Envelope<'static>),
+        Unauthenticated, BadBody, Failures))]
+pub async fn create(
+    caller: WithSession,
+    app: App,
+    Json(new): Json<NewKey>,
+) -> Result<Created<CreatedKey>> {
+    let wanted = auth::NewKey {
+        name: new.name,
+        scopes: new.scopes,
+        models: new.models,
+        expires_at: new.expires_at,
+    };
+    let (about, secret) = app.auth.create_key(&caller, wanted).await?;
+
+    let location = format!("/api/v1/api-keys/{}", about.id);
+    let key = secret.expose_secret().to_owned();
+    Ok(Created::at(location, CreatedKey { about, key }))
+}
+
+/// List API keys
+///
+/// The caller's keys without their secrets, the newest first.
+#[utoipa::path(get, path = "/api/v1/api-keys", operation_id = "api_keys_list", tag = "api-keys",
+    params(Asked), security(("bearerAuth" = []), ("cookieAuth" = []), ("oauth2Password" = [])),
+    responses(
+        (status = 200, body = Page<ApiKey>, headers(("Link" = String), ("X-Total-Count" = u64))),
+        Unauthenticated, BadParameters, Failures))]
+pub async fn list(caller: WithSession, app: App, paging: Paging) -> Result<Paged<ApiKey>> {
+    let (keys, total) = app
+        .auth
+        .keys(&caller.user, paging.page, paging.size)
+        .await?;
+
+    Ok(paging.holding(keys, total))
+}
+
+/// Delete an API key
+///
+/// From now on the key opens nothing.
+#[utoipa::path(delete, path = "/api/v1/api-keys/{id}", operation_id = "api_keys_delete",
+    tag = "api-keys", params(("id" = KeyId, Path, description = "The key's id.")),
+    security(("bearerAuth" = []), ("cookieAuth" = []), ("oauth2Password" = [])),
+    responses((status = 204, description = "The key is gone."), Unauthenticated, Missing,
+        BadParameters, Failures))]
+pub async fn delete(caller: WithSession, app: App, Path(id): Path<KeyId>) -> Result<StatusCode> {
+    app.auth.remove_key(&caller.user, id).await?;
+
+    Ok(StatusCode::NO_CONTENT)
+}

@@ -1,0 +1,56 @@
+//! Joining.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::api::kit::created::Created;
+use crate::api::kit::extract::Json;
+use crate::api::kit::problem::{BadBody, Envelope, Failures};
+use crate::auth;
+use crate::config::SecretString;
+use crate::domain::{Email, Name, User, Username};
+use crate::error::Result;
+use crate::state::App;
+
+/// What a new account needs. Unknown fields are refused.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(examples(json!({"email": "ada@example.com", "password": "correct horse battery", "name": "Ada"})))]
+pub struct NewAccount {
+    email: Email,
+    /// 8 to 256 characters.
+    #[schema(value_type = String, format = Password, min_length = 8, max_length = 256)]
+    password: SecretString,
+    /// A second name to sign in by.
+    username: Option<Username>,
+    name: Option<Name>,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Registered {
+    user: User,
+}
+
+/// Create an account
+///
+/// Creates an account; sign in afterwards. Whoever asks learns whether the address has an account:
+/// that cannot be hidden while addresses are not verified.
+#[utoipa::path(post, path = "/api/v1/auth/register", operation_id = "auth_register", tag = "auth",
+    security(()), request_body = NewAccount, responses(
+        (status = 201, body = Registered, headers(("Location" = String))),
+        (status = 403, description = "Registration is closed.", body = Envelope<'static>),
+        (status = 409, description = "`email_taken` or `username_taken`.", body = Envelope<'static>),
+        BadBody, Failures))]
+pub async fn register(app: App, Json(new): Json<NewAccount>) -> Result<Created<Registered>> {
+    let user = app
+        .auth
+        .register(auth::NewAccount {
+            email: new.email,
+            password: new.password,
+            username: new.username,
+            name: new.name,
+        })
+        .await?;
+
+    Ok(Created::at("/api/v1/auth/me", Registered { user }))
+}

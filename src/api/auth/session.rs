@@ -1,0 +1,134 @@
+//! Signing in and out.
+
+use axum::response::Response;
+use axum_extra::extract::CookieJar;
+use http::{HeaderMap, StatusCode};
+use secrecy::ExposeSecret;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::cookie::{self, Cookies};
+use crate::api::kit::caller::shown;
+use crate::api::kit::client::Client;
+use crate::api::kit::extract::{Json, JsonOrForm};
+use crate::api::kit::problem::{BadBody, Envelope, Failures};
+use crate::auth::{LogIn, SignedIn};
+use crate::config::SecretString;
+use crate::domain::User;
+use crate::error::{Error, Result};
+use crate::state::App;
+
+/// Who wants to sign in. As a form it is the OAuth 2 password grant (RFC 6749 §4.3.2).
+#[derive(Debug, Deserialize, ToSchema)]
+#[schema(examples(json!({"email": "ada@example.com", "password": "correct horse battery"})))]
+pub struct Credentials {
+    /// Either this or `username`.
+    email: Option<String>,
+    /// A username, or an e-mail address.
+    username: Option<String>,
+    #[schema(value_type = String, format = Password)]
+    password: SecretString,
+    /// Whether the cookie outlives the browser (the default).
+    remember: Option<bool>,
+}
+
+/// What a signed-in caller gets. The cookie `session_token` comes beside it.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(examples(json!({"access_token": "eyJ0eXAiOiJhdCtqd3QiLCJhbGciOiJFZERTQSJ9.e30.c2ln",
+    "token_type": "bearer", "expires_in": 900, "user": {"id": "0199d3f2-9d5e-7c41-8a51-0c7c0e1f3a55",
+    "email": "ada@example.com", "username": null, "name": "Ada", "role": "user", "status": "active",
+    "email_verified": false, "created_at": "2026-11-21T09:30:00.25Z",
+    "updated_at": "2026-11-21T09:30:00.25Z", "last_seen_at": null}})))]
+pub struct Tokens {
+    /// A JWT for the `Authorization` header.
+    access_token: String,
+    #[schema(examples("bearer"))]
+    token_type: &'static str,
+    /// Seconds until the access token ends.
+    #[schema(examples(900))]
+    expires_in: u64,
+    user: User,
+}
+
+/// Sign in
+///
+/// Takes JSON, or the OAuth 2 password form that Swagger's Authorize button sends. Answers with an
+/// access token, and sets the `HttpOnly` session cookie. Every refusal is the same.
+#[utoipa::path(post, path = "/api/v1/auth/login", operation_id = "auth_login", tag = "auth",
+    security(()),
+    request_body(description = "JSON or form.", content(
+        (Credentials = "application/json"), (Credentials = "application/x-www-form-urlencoded"))),
+    responses(
+        (status = 200, body = Tokens, headers(("Set-Cookie" = String))),
+        (status = 401, description = "`invalid_credentials`, whatever was wrong.", body = Envelope<'static>),
+        (status = 403, description = "The password is right, and the account may not sign in; or the request comes from a foreign site.", body = Envelope<'static>),
+        BadBody, Failures))]
+pub async fn log_in(
+    app: App,
+    client: Client,
+    jar: CookieJar,
+    JsonOrForm(asked): JsonOrForm<Credentials>,
+) -> Result<Response> {
+    let cookies = Cookies::of(&app.config, client.is_https);
+    let presented = jar.get(&app.config.cookie.name);
+    let signed_in = app
+        .auth
+        .log_in(LogIn {
+            login: one_name(asked.email, asked.username)?,
+            password: asked.password,
+            remember: asked.remember.unwrap_or(true),
+            ip: client.ip,
+            user_agent: client.user_agent,
+            replacing: presented.map(|cookie| SecretString::from(cookie.value())),
+        })
+        .await?;
+
+    Ok(answer(&cookies, signed_in))
+}
+
+fn one_name(email: Option<String>, username: Option<String>) -> Result<String> {
+    match (email, username) {
+        (Some(name), None) | (None, Some(name)) => Ok(name),
+        (None, None) => {
+            Err(Error::invalid("validation_error", "Field 'email' is missing.").at("email"))
+        }
+        (Some(_), Some(_)) => Err(Error::invalid(
+            "validation_error",
+            "Send either 'email' or 'username', not both.",
+        )
+        .at("username")),
+    }
+}
+
+fn answer(cookies: &Cookies<'_>, signed_in: SignedIn) -> Response {
+    let token = signed_in.session_token.expose_secret().to_owned();
+    let lifetime = signed_in.session_lifetime;
+    let tokens = Tokens {
+        access_token: signed_in.access_token.expose_secret().to_owned(),
+        token_type: "bearer",
+        expires_in: signed_in.expires_in.as_secs(),
+        user: signed_in.user,
+    };
+    cookie::with(Json(tokens), vec![cookies.session(token, lifetime)])
+}
+
+/// Sign out
+///
+/// Ends the session on the server, with all its tokens, and clears the cookie. Always 204: whoever
+/// has no session is signed out already.
+#[utoipa::path(post, path = "/api/v1/auth/logout", operation_id = "auth_logout", tag = "auth",
+    security((), ("bearerAuth" = []), ("cookieAuth" = [])),
+    responses((status = 204, description = "Signed out.", headers(("Set-Cookie" = String))), Failures))]
+pub async fn log_out(
+    app: App,
+    client: Client,
+    headers: HeaderMap,
+    jar: CookieJar,
+) -> Result<Response> {
+    if let Ok(Some(credential)) = shown(&headers, &jar, &app.config.cookie.name) {
+        app.auth.log_out(&credential).await?;
+    }
+
+    let cookies = Cookies::of(&app.config, client.is_https);
+    Ok(cookie::with(StatusCode::NO_CONTENT, cookies.cleared()))
+}

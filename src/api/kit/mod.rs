@@ -1,0 +1,10 @@
+//! What every area of the edge needs: reading requests, knowing the caller, saying no.
+
+pub mod caller;
+pub mod client;
+pub mod created;
+pub mod dialect;
+pub mod extract;
+pub mod frames;
+pub mod page;
+pub mod problem;

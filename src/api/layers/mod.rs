@@ -1,0 +1,8 @@
+//! What every request passes through, from the outside in.
+
+pub mod cors;
+pub mod csrf;
+pub mod deadline;
+pub mod headers;
+pub mod origin;
+pub mod trace;

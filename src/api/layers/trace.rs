@@ -1,0 +1,90 @@
+//! A request's id, its span, and the one line that tells how it ended.
+
+use axum::extract::{MatchedPath, Request, State};
+use axum::middleware::Next;
+use axum::response::Response;
+use http::{HeaderName, HeaderValue};
+use tracing::{Instrument, Span, field, info_span};
+
+use crate::api::kit::problem::Refusal;
+use crate::domain::RequestId;
+use crate::error::{Kind, chain};
+use crate::state::App;
+
+const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Paths that are asked every few seconds, by machines.
+const PROBES: [&str; 8] = [
+    "/health",
+    "/healthz",
+    "/livez",
+    "/readyz",
+    "/startupz",
+    "/api/v1/health/live",
+    "/api/v1/health/ready",
+    "/api/v1/health/startup",
+];
+
+/// Names the request: by its caller's own id where that is short and visible, else by ours.
+pub async fn identify(State(app): State<App>, mut request: Request, next: Next) -> Response {
+    let own = request
+        .headers()
+        .get(X_REQUEST_ID)
+        .and_then(|value| value.to_str().ok());
+    let id = own
+        .and_then(RequestId::parse)
+        .unwrap_or_else(|| RequestId::new(&app.clock));
+    let value = HeaderValue::from_str(id.as_str());
+    request.extensions_mut().insert(id);
+    let mut response = next.run(request).await;
+    if let Ok(value) = value {
+        response.headers_mut().insert(X_REQUEST_ID, value);
+    }
+    response
+}
+
+/// Opens the request's span, and says once how it ended.
+pub async fn follow(request: Request, next: Next) -> Response {
+    let began = tokio::time::Instant::now();
+    let is_probe = PROBES.contains(&request.uri().path());
+    let span = span(&request);
+    let response = next.run(request).instrument(span.clone()).await;
+    let duration_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+    span.in_scope(|| tell(&response, duration_ms, is_probe));
+    response
+}
+
+/// The route and not the path: the path is the caller's text.
+fn span(request: &Request) -> Span {
+    let route = request.extensions().get::<MatchedPath>();
+    let id = request.extensions().get::<RequestId>();
+    info_span!(
+        "request",
+        request_id = id.map(RequestId::as_str),
+        method = request.method().as_str(),
+        route = route.map_or("unmatched", MatchedPath::as_str),
+        user.id = field::Empty,
+    )
+}
+
+fn tell(response: &Response, duration_ms: u64, is_probe: bool) {
+    let status = response.status().as_u16();
+    let Some(Refusal(error)) = response.extensions().get::<Refusal>() else {
+        if is_probe {
+            tracing::debug!(status, duration_ms, "Answered {status}");
+        } else {
+            tracing::info!(status, duration_ms, "Answered {status}");
+        }
+        return;
+    };
+    let code = error.code;
+    match error.kind {
+        Kind::Internal => {
+            tracing::error!(status, duration_ms, code, error = %chain(&**error), "Failed with {code}");
+        }
+        Kind::Upstream { .. } | Kind::Timeout | Kind::Unavailable => {
+            tracing::warn!(status, duration_ms, code, error = %chain(&**error), "Failed with {code}");
+        }
+        _ => tracing::info!(status, duration_ms, code, "Refused with {code}"),
+    }
+}

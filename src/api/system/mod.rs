@@ -1,0 +1,7 @@
+//! What the service says of itself: where things are, how it does, what it can do.
+
+pub mod docs;
+pub mod health;
+pub mod index;
+pub mod probes;
+pub mod status;

@@ -1,0 +1,63 @@
+//! Whether it works, in one word; and for whom.
+
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::api::kit::caller::Caller;
+use crate::api::kit::extract::Json;
+use crate::api::kit::problem::{Failures, Unauthenticated};
+use crate::domain::{Scope, Status, Ts, Username};
+use crate::error::Result;
+use crate::state::App;
+
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ServiceStatus {
+    /// `operational` or `degraded`.
+    #[schema(examples("operational"))]
+    status: &'static str,
+    timestamp: Ts,
+    version: &'static str,
+    environment: &'static str,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+pub struct UserStatus {
+    user_id: String,
+    #[schema(required = true)]
+    username: Option<Username>,
+    status: Status,
+    #[schema(required = true)]
+    last_seen: Option<Ts>,
+}
+
+/// Status of the service
+///
+/// `degraded` where a dependency is down.
+#[utoipa::path(get, path = "/api/v1/status", operation_id = "status_service", tag = "status",
+    security(()), responses((status = 200, body = ServiceStatus), Failures))]
+pub async fn service(app: App) -> Json<ServiceStatus> {
+    let is_well = app.health.report().await.is_ready();
+    Json(ServiceStatus {
+        status: if is_well { "operational" } else { "degraded" },
+        timestamp: app.now(),
+        version: env!("CARGO_PKG_VERSION"),
+        environment: app.config.env.as_str(),
+    })
+}
+
+/// Status of the caller
+///
+/// Who the caller is, and when they were last seen.
+#[utoipa::path(get, path = "/api/v1/status/user", operation_id = "status_user", tag = "status",
+    responses((status = 200, body = UserStatus), Unauthenticated, Failures))]
+pub async fn user(caller: Caller, app: App) -> Result<Json<UserStatus>> {
+    caller.require(Scope::ProfileRead)?;
+    let user = app.auth.user(&caller.user).await?;
+
+    Ok(Json(UserStatus {
+        user_id: user.id.to_string(),
+        username: user.username,
+        status: user.status,
+        last_seen: user.last_seen_at,
+    }))
+}
