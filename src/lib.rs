@@ -38,3 +38,8 @@ pub mod state;
 /// The HTTP edge.
 pub mod api;
 
+/// The only place that builds things.
+pub mod server;
+
+/// What the program can be told to do.
+pub mod cli;

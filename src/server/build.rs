@@ -1,0 +1,105 @@
+//! From a configuration to an [`App`].
+
+use std::sync::atomic::{AtomicBool, AtomicUsize};
+
+use super::databases::Databases;
+use super::secret;
+use crate::auth::{self, Auth, PasswordAlgorithm, TokenAlgorithm};
+use crate::clock::Clock;
+use crate::config::{Config, JwtAlgorithm, PasswordHash};
+use crate::domain::Ts;
+use crate::error::{Error, Result};
+use crate::health::Health;
+use crate::relay::Relay;
+use crate::shutdown::Shutdown;
+use crate::state::{App, Parts, Vitals};
+
+/// Builds everything that a request may reach. Nothing is asked of a database yet.
+pub fn build(
+    config: Config,
+    databases: &Databases,
+    clock: Clock,
+    shutdown: Shutdown,
+) -> Result<App> {
+    install_crypto()?;
+    let auth = auth(&config, databases, &clock)?;
+    let relay = Relay::new(
+        &config,
+        databases.main.clone(),
+        clock.clone(),
+        shutdown.clone(),
+    )?;
+    let health = Health::new(
+        databases.main.clone(),
+        databases.vault.clone(),
+        clock.clone(),
+    );
+    let vitals = Vitals {
+        started_at: Ts::from_micros(clock.micros()),
+        is_started: AtomicBool::new(false),
+        connections: AtomicUsize::new(0),
+    };
+    Ok(App::new(Parts {
+        auth,
+        relay,
+        health,
+        main: databases.main.clone(),
+        clock,
+        shutdown,
+        vitals,
+        config,
+    }))
+}
+
+/// Accounts, as they are configured.
+pub fn auth(config: &Config, databases: &Databases, clock: &Clock) -> Result<Auth> {
+    let own = &config.auth;
+    let settings = auth::Settings {
+        secret_key: secret::key(config)?,
+        previous_secret_key: own.secret_key_previous.clone(),
+        token_algorithm: match own.jwt_algorithm {
+            JwtAlgorithm::EdDsa => TokenAlgorithm::EdDsa,
+            JwtAlgorithm::Hs256 => TokenAlgorithm::Hs256,
+        },
+        issuer: issuer(config),
+        audience: config.app.name.clone(),
+        access_token_ttl: own.access_token_ttl,
+        session_ttl: own.session_ttl,
+        session_max_ttl: own.session_max_ttl,
+        password_algorithm: match own.password_hash {
+            PasswordHash::Argon2id => PasswordAlgorithm::Argon2id,
+            PasswordHash::Bcrypt => PasswordAlgorithm::Bcrypt,
+        },
+        password_min_length: own.password_min_length,
+        registration_enabled: own.registration_enabled,
+        product: config.app.name.clone(),
+    };
+    Auth::new(
+        settings,
+        databases.main.clone(),
+        databases.vault.clone(),
+        clock.clone(),
+    )
+}
+
+/// Where we are known to be; a name where that is not said.
+fn issuer(config: &Config) -> String {
+    match &config.http.public_url {
+        Some(url) => url.origin().ascii_serialization(),
+        None => config.app.name.clone(),
+    }
+}
+
+/// One cryptography for TLS and for tokens. Once a process; a second call changes nothing.
+pub fn install_crypto() -> Result<()> {
+    rustls::crypto::aws_lc_rs::default_provider()
+        .install_default()
+        .ok();
+    jsonwebtoken::crypto::aws_lc::DEFAULT_PROVIDER
+        .install_default()
+        .ok();
+    if rustls::crypto::CryptoProvider::get_default().is_none() {
+        return Err(Error::internal("no cryptography is installed"));
+    }
+    Ok(())
+}
