@@ -1,14 +1,5 @@
 //! The client for OpenAI-compatible servers, against an upstream that does what a script says.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "a test that cannot go on has failed"
-)]
-
-#[path = "api/support/upstream.rs"]
-mod upstream;
-
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -20,7 +11,7 @@ use futures_util::StreamExt;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::time::timeout;
 
-use upstream::{Script, Upstream};
+use crate::support::upstream::{Script, Upstream};
 
 const BODY: &str = r#"{"model":"m","messages":[],"x":{"y":1e400,"z":[1.0,18446744073709551616]}}"#;
 const REPLY: &str =

@@ -1,0 +1,14 @@
+//! The application from outside: every test is a sentence about what a user would notice.
+//!
+//! On SQLite, or on PostgreSQL where `TEST_DATABASE_URL` names a server.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
+mod llm;
+mod smoke;
+mod support;
