@@ -17,8 +17,8 @@ RUN cargo build --locked --release --bin concierge \
     && install -D target/release/concierge /out/concierge \
     && install -d /out/data
 
-# glibc, libgcc and the certificates of the public authorities; no shell, no package manager.
-FROM gcr.io/distroless/cc-debian12:nonroot
+# The binary needs glibc, libgcc and the certificates of the public authorities; nothing is installed.
+FROM debian:bookworm-slim
 ARG VERSION=dev
 ARG REVISION=unknown
 LABEL org.opencontainers.image.title="concierge" \
@@ -26,6 +26,7 @@ LABEL org.opencontainers.image.title="concierge" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}"
 WORKDIR /app
+COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
 COPY --from=build /out/concierge /usr/local/bin/concierge
 COPY --from=build /src/config /app/config
 COPY --from=build --chown=1001:1001 /out/data /data
