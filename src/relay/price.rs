@@ -55,7 +55,16 @@ mod tests {
 
     #[test]
     fn absurd_counts_do_not_overflow() {
+        let dear = Price {
+            input: u64::MAX,
+            ..PRICE
+        };
+        let all = Usage {
+            prompt: u64::MAX,
+            ..Usage::default()
+        };
+
         assert_eq!(cost(10, 20, 0), 1);
-        assert_eq!(cost(u64::MAX, 0, u64::MAX), u64::MAX);
+        assert_eq!(cost_microusd(dear, all), u64::MAX);
     }
 }

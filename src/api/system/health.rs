@@ -153,7 +153,7 @@ mod tests {
     fn a_span_is_read_at_a_glance() {
         assert_eq!(span(59), "00:00:59");
         assert_eq!(span(93_784), "1d 02:03:04");
-        assert_eq!(mebibytes(18_140_365), "17.2 MiB");
+        assert_eq!(mebibytes(18_140_365), "17.3 MiB");
     }
 
     #[test]
