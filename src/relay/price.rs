@@ -13,8 +13,8 @@ pub(super) fn cost_microusd(price: Price, usage: Usage) -> u64 {
     ]
     .into_iter()
     .map(|(tokens, each)| u128::from(tokens) * u128::from(each))
-    .sum::<u128>();
-    u64::try_from((nanos + 500) / 1_000).unwrap_or(u64::MAX)
+    .fold(500, u128::saturating_add);
+    u64::try_from(nanos / 1_000).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]
@@ -57,10 +57,12 @@ mod tests {
     fn absurd_counts_do_not_overflow() {
         let dear = Price {
             input: u64::MAX,
+            output: u64::MAX,
             ..PRICE
         };
         let all = Usage {
             prompt: u64::MAX,
+            completion: u64::MAX,
             ..Usage::default()
         };
 
