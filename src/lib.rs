@@ -10,6 +10,8 @@ pub mod error;
 pub mod shutdown;
 
 // Floor 2: values, settings, and the language of models; no storage.
+/// Redis, where there is one.
+pub mod cache;
 /// Every setting: layered, checked, and told apart from what is wrong with it.
 pub mod config;
 /// What the product is about: ids, parsed values, entities.
