@@ -77,12 +77,16 @@ impl Auth {
     /// Spares the hashing where it is clear already that a name is taken.
     async fn check_names(&self, new: &NewAccount) -> Result<()> {
         let mut conn = self.0.main.read().await?;
+        // The address is looked up last and told first: a twin of this request that wins between
+        // the two has both names, and it is the address that both mean.
+        let namesake = match &new.username {
+            Some(name) => users::by_username(&mut conn, name).await?,
+            None => None,
+        };
         if users::by_email(&mut conn, &new.email).await?.is_some() {
             return Err(taken(Taken::Email));
         }
-        if let Some(name) = &new.username
-            && users::by_username(&mut conn, name).await?.is_some()
-        {
+        if namesake.is_some() {
             return Err(taken(Taken::Username));
         }
         Ok(())
