@@ -69,6 +69,12 @@ impl Seen {
     where
         F: Future<Output = Result<Recognised>>,
     {
+        // The usual way, for which no lookup is even prepared.
+        if let Some(sight) = self.cache.get(&fingerprint).await
+            && self.holds(&sight)
+        {
+            return Ok(sight.recognised.principal.clone());
+        }
         for _ in 0..TRIES {
             let sight = self
                 .cache
