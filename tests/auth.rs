@@ -393,7 +393,7 @@ async fn a_stranger_waits_as_long_as_whoever_types_wrong() {
     world.register("ada").await;
     let mut fastest = [Duration::MAX; 2];
 
-    for _ in 0..5 {
+    for _ in 0..10 {
         for (login, best) in ["ada", "nobody"].into_iter().zip(&mut fastest) {
             let start = Instant::now();
             world.fails(login, "wrong password").await;
@@ -401,8 +401,9 @@ async fn a_stranger_waits_as_long_as_whoever_types_wrong() {
         }
     }
 
+    // Wide enough for a busy machine; without the work a stranger is told a hundred times sooner.
     let [known, unknown] = fastest;
-    assert!(unknown > known / 2 && known > unknown / 2, "{fastest:?}");
+    assert!(unknown > known / 8 && known > unknown / 8, "{fastest:?}");
 }
 
 #[tokio::test]
@@ -1024,4 +1025,27 @@ async fn signed_in(world: &World) -> Principal {
     world.register("ada").await;
     let login = world.log_in("ada").await;
     world.auth.verify(cookie(&login)).await.unwrap()
+}
+
+#[tokio::test]
+async fn every_door_can_be_held_open_by_any_thread() {
+    fn send<T: Send>(future: T) -> T {
+        future
+    }
+    let world = World::open().await;
+    let auth = &world.auth;
+
+    send(auth.warm_up()).await.unwrap();
+    let user = send(auth.register(account("ada"))).await.unwrap();
+    let login = send(auth.log_in(attempt("ada", PASSWORD))).await.unwrap();
+    let session = send(auth.verify(cookie(&login))).await.unwrap();
+    let (key, _) = send(auth.create_key(&session, new_key())).await.unwrap();
+    send(auth.keys(&user.id, 1, 20)).await.unwrap();
+    send(auth.remove_key(&user.id, key.id)).await.unwrap();
+    send(auth.user(&user.id)).await.unwrap();
+    send(auth.log_out(&cookie(&login))).await.unwrap();
+    send(auth.create_admin(email("ada"), PASSWORD.into()))
+        .await
+        .unwrap();
+    send(auth.sweep()).await.unwrap();
 }
