@@ -42,7 +42,8 @@ impl Redis {
 
 /// The address may hold a password, so it is not repeated.
 fn unreadable(error: &RedisError) -> Error {
-    Error::unavailable("redis_url", "REDIS_URL cannot be used.").because(error.category().to_owned())
+    Error::unavailable("redis_url", "REDIS_URL cannot be used.")
+        .because(error.category().to_owned())
 }
 
 impl From<RedisError> for Error {
