@@ -1,6 +1,6 @@
 //! The HTTP edge: what can be asked, by whom, and how it is answered.
 //!
-//! [`service`] is the table of contents: the areas, then the layers from the inside out.
+//! `service` is the table of contents: the areas, then the layers from the inside out.
 
 pub mod auth;
 pub mod kit;

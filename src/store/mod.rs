@@ -1,6 +1,6 @@
 //! Every line of SQL, one text for both engines.
 //!
-//! A query is a function here: reads take a [`Conn`], writes a [`Tx`]; which of the two databases
+//! A query is a function here: reads take a `Conn`, writes a `Tx`; which of the two databases
 //! is meant stands in the type, so a password query on the main one does not compile.
 
 #[macro_use]
