@@ -57,15 +57,15 @@ fn warn_of_open_purse(reader: &mut Reader<'_>, config: &Config) {
 }
 
 fn warn_of_what_is_not_read(reader: &mut Reader<'_>) {
-    let later = SETTINGS
-        .iter()
-        .filter(|setting| !setting.in_effect)
-        .map(|setting| setting.name);
-    for name in later.chain(["issuers", "rate_limits"]) {
-        if reader.is_set(name) {
-            reader.warn(format!(
-                "{name} is set, but nothing in this version reads it."
-            ));
-        }
+    let flat = SETTINGS.iter().filter(|setting| !setting.in_effect);
+    let mut unread: Vec<String> = flat
+        .map(|setting| setting.name.to_owned())
+        .filter(|name| reader.is_set(name))
+        .collect();
+    unread.extend(reader.unread_keys());
+    for name in unread {
+        reader.warn(format!(
+            "{name} is set, but nothing in this version reads it."
+        ));
     }
 }

@@ -20,6 +20,8 @@ pub struct Key {
     pub meaning: &'static str,
     /// Whether its value is hidden, and `NAME_file` may name a file that holds it.
     pub secret: bool,
+    /// Whether anything in this version reads it.
+    pub in_effect: bool,
 }
 
 impl Key {
@@ -31,6 +33,13 @@ impl Key {
     const fn secret(self) -> Self {
         Self {
             secret: true,
+            ..self
+        }
+    }
+
+    const fn later(self) -> Self {
+        Self {
+            in_effect: false,
             ..self
         }
     }
@@ -70,6 +79,7 @@ macro_rules! sections {
                 default: $default,
                 meaning: $meaning,
                 secret: false,
+                in_effect: true,
             }$(.$flag())*,)*],
         },)*]
     };
@@ -82,7 +92,7 @@ pub const SECTIONS: &[Section] = sections! {
         "kind" = "the provider's name": "What it speaks: openai (any compatible server) or offline.";
         "base_url" = "none (https://api.openai.com/v1 for the provider openai)": "What stands before /chat/completions.";
         "api_key" = "none" secret: "Its key; servers that ask for none need none.";
-        "api_keys" = "none" secret: "Several keys in place of one.";
+        "api_keys" = "none" secret: "Several keys in place of one; this version uses the first.";
         "headers" = "none": "Headers sent with every request.";
         "stream_usage" = "true": "False for a server that does not know stream_options.";
     }
@@ -91,11 +101,11 @@ pub const SECTIONS: &[Section] = sections! {
     }
     "models.*" {
         "targets" = "none (required)": "provider/upstream-model, tried in this order.";
-        "strategy" = "ordered": "How the first is chosen: ordered, weighted or least_latency.";
-        "weights" = "none": "For weighted: one number a target.";
+        "strategy" = "ordered" later: "How the first is chosen: ordered, weighted or least_latency.";
+        "weights" = "none" later: "For weighted: one number a target.";
         "price" = "none": "What it costs, in USD per million tokens.";
-        "max_output_tokens" = "none": "The longest answer, for reservations.";
-        "first_token_timeout" = "that of [relay]": "Streams: until the first content.";
+        "max_output_tokens" = "none" later: "The longest answer, for reservations.";
+        "first_token_timeout" = "that of [relay]" later: "Streams: until the first content.";
     }
     "models.*.price" {
         "input" = "none (required)": "What is sent.";
@@ -108,30 +118,30 @@ pub const SECTIONS: &[Section] = sections! {
         "first_token_timeout" = "120s": "Streams: until the first content.";
         "idle_timeout" = "60s": "Between two frames of a stream.";
         "total_timeout" = "15m": "The whole answer.";
-        "keepalive_interval" = "15s": "Between keep-alive comments while the upstream is silent.";
-        "commit_after" = "5s": "How long a stream waits for the upstream's verdict before it answers 200.";
-        "max_attempts" = "4": "Over all targets of one request.";
-        "max_retry_after_wait" = "5s": "An upstream that asks to wait longer is skipped.";
-        "breaker_failures" = "5": "Failures in a row after which an upstream is left alone.";
-        "breaker_cooldown" = "30s": "How long it is left alone.";
-        "max_concurrent_upstream" = "0": "Requests to upstreams at once; 0 sets no bound.";
+        "keepalive_interval" = "15s" later: "Between keep-alive comments while the upstream is silent.";
+        "commit_after" = "5s" later: "How long a stream waits for the upstream's verdict before it answers 200.";
+        "max_attempts" = "4" later: "Over all targets of one request.";
+        "max_retry_after_wait" = "5s" later: "An upstream that asks to wait longer is skipped.";
+        "breaker_failures" = "5" later: "Failures in a row after which an upstream is left alone.";
+        "breaker_cooldown" = "30s" later: "How long it is left alone.";
+        "max_concurrent_upstream" = "0" later: "Requests to upstreams at once; 0 sets no bound.";
         "direct_models" = "true": "Whether provider/model names are served.";
     }
     "limits.user" {
-        "budget_microusd" = "none": "USER_BUDGET_MICROUSD.";
-        "budget_period" = "month": "USER_BUDGET_PERIOD.";
-        "rpm" = "none": "USER_RPM.";
-        "tpm" = "none": "USER_TPM.";
+        "budget_microusd" = "none" later: "USER_BUDGET_MICROUSD.";
+        "budget_period" = "month" later: "USER_BUDGET_PERIOD.";
+        "rpm" = "none" later: "USER_RPM.";
+        "tpm" = "none" later: "USER_TPM.";
     }
     "issuers" {
-        "iss" = "none (required)": "The issuer's name in its tokens.";
-        "jwks_url" = "none": "Where it publishes its keys; this or hs256_secret.";
-        "hs256_secret" = "none" secret: "A secret shared with it.";
-        "audiences" = "none": "The audiences that its tokens must be for.";
-        "algorithms" = "those that fit the keys": "EdDSA, ES256, RS256, PS256 for published keys; HS256 for a secret.";
-        "trust_role" = "false": "Whether its role claim counts here.";
+        "iss" = "none (required)" later: "The issuer's name in its tokens.";
+        "jwks_url" = "none" later: "Where it publishes its keys; this or hs256_secret.";
+        "hs256_secret" = "none" secret later: "A secret shared with it.";
+        "audiences" = "none" later: "The audiences that its tokens must be for.";
+        "algorithms" = "those that fit the keys" later: "EdDSA, ES256, RS256, PS256 for published keys; HS256 for a secret.";
+        "trust_role" = "false" later: "Whether its role claim counts here.";
     }
     "rate_limits" {
-        "*" = "none": "Limits by address; nothing reads them in this version.";
+        "*" = "none" later: "Limits by address.";
     }
 };

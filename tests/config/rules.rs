@@ -413,6 +413,19 @@ fn what_this_version_does_not_read_is_warned_of() {
 }
 
 #[test]
+fn a_key_of_a_section_that_is_not_read_is_warned_of_too() {
+    let loaded = loaded(&with(&[
+        ("CONCIERGE__RELAY__COMMIT_AFTER", "1s"),
+        ("CONCIERGE__RELAY__IDLE_TIMEOUT", "9s"),
+    ]));
+
+    assert_eq!(
+        loaded.warnings,
+        ["relay.commit_after is set, but nothing in this version reads it."]
+    );
+}
+
+#[test]
 fn production_warns_of_an_open_purse_and_of_cookies_in_clear() {
     let warned = |pairs: &[(&str, &str)]| loaded(&in_production(pairs)).warnings;
     let key = ("OPENAI_API_KEY", "sk-key");
