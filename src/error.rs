@@ -165,16 +165,26 @@ impl Error {
     }
 }
 
-/// The whole chain of causes on one line, for the log.
+/// The whole chain of causes on one line, for the log. A cause that its error has quoted is not
+/// said again.
 pub fn chain(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut line = error.to_string();
+    let mut line = one_line(&error.to_string());
     let mut next = error.source();
     while let Some(cause) = next {
-        line.push_str(": ");
-        line.push_str(&cause.to_string());
+        let cause_says = one_line(&cause.to_string());
+        if !line.contains(&cause_says) {
+            line.truncate(line.trim_end_matches('.').len());
+            line.push_str(": ");
+            line.push_str(&cause_says);
+        }
         next = cause.source();
     }
     line
+}
+
+/// What a driver or an upstream says may hold line breaks, and a log has a line for each event.
+fn one_line(text: &str) -> String {
+    text.replace(char::is_control, " ")
 }
 
 #[cfg(test)]
@@ -195,6 +205,15 @@ mod tests {
         let error = Error::internal(std::io::Error::other("disk full"));
 
         assert!(!error.to_string().contains("disk full"));
-        assert!(chain(&error).ends_with("disk full"));
+        assert_eq!(chain(&error), "Something went wrong on our side: disk full");
+    }
+
+    #[test]
+    fn a_chain_is_one_line_and_says_nothing_twice() {
+        let inner = Error::new(Kind::Internal, "inner", "role \"x\"\nis unknown");
+        let middle = Error::new(Kind::Internal, "middle", format!("said: {inner}")).because(inner);
+        let outer = Error::unavailable("outer", "No way in.").because(middle);
+
+        assert_eq!(chain(&outer), "No way in: said: role \"x\" is unknown");
     }
 }
