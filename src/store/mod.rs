@@ -5,6 +5,7 @@
 
 #[macro_use]
 mod on;
+mod file;
 mod migrate;
 mod open;
 
@@ -21,6 +22,8 @@ use sqlx::pool::PoolConnection;
 use sqlx::{PgPool, Postgres, Sqlite, SqlitePool, Transaction};
 
 use crate::error::{Error, Kind, Result};
+
+use file::File;
 
 pub use migrate::Schema;
 pub use open::{Address, Limits};
@@ -45,7 +48,7 @@ enum Pool {
     Sqlite {
         writer: SqlitePool,
         readers: SqlitePool,
-        file: std::path::PathBuf,
+        file: File,
     },
     Postgres(PgPool),
 }
@@ -90,11 +93,11 @@ impl<S> Db<S> {
     pub async fn ping(&self) -> Result<()> {
         const SQL: &str = "SELECT 1";
         if let Pool::Sqlite { file, .. } = &self.pool
-            && !file.exists()
+            && !file.is_in_place()
         {
             return Err(Error::unavailable(
                 "service_unavailable",
-                "The database file is gone.",
+                "The database file is gone, or is another one.",
             ));
         }
         let mut conn = self.read().await?;
@@ -161,6 +164,16 @@ impl<S> Clone for Db<S> {
         Self {
             pool: self.pool.clone(),
             of: PhantomData,
+        }
+    }
+}
+
+/// Which database it is, without the way in: a file, or `host:port/name`.
+impl<S> fmt::Display for Db<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.pool {
+            Pool::Sqlite { file, .. } => write!(f, "{}", file.path().display()),
+            Pool::Postgres(pool) => f.write_str(&open::place(&pool.connect_options())),
         }
     }
 }

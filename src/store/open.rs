@@ -1,13 +1,16 @@
 //! Opening a database: pools, pragmas, patience.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::str::FromStr;
 use std::time::Duration;
 
+use sqlx::error::DatabaseError;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{Connection, PgPool};
+use sqlx::{Connection, PgConnection, PgPool, SqlitePool};
+use tokio::time::{Instant, sleep, timeout};
 
+use super::file::File;
 use super::{Db, Pool};
 use crate::error::{Error, Result};
 
@@ -30,6 +33,8 @@ pub struct Limits {
 const SQLITE_READERS: u32 = 4;
 /// A request waits no longer than this for a connection.
 const PATIENCE: Duration = Duration::from_secs(3);
+/// The pause before asking again a server that is not there yet, or a file that is busy.
+const PAUSE: Duration = Duration::from_millis(100);
 /// A connection that has rested longer is asked whether it still stands.
 const RESTED: Duration = Duration::from_secs(15);
 
@@ -48,10 +53,9 @@ impl<S> Db<S> {
 }
 
 async fn open_sqlite(file: &Path) -> Result<Pool> {
-    prepare_folder(file)?;
+    let prepared = File::prepare(file).map_err(|error| cannot_open(file, error))?;
     let options = SqliteConnectOptions::new()
         .filename(file)
-        .create_if_missing(true)
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Normal)
         .foreign_keys(true)
@@ -59,16 +63,32 @@ async fn open_sqlite(file: &Path) -> Result<Pool> {
         .optimize_on_close(true, 400)
         .pragma("cache_size", "-8192")
         .pragma("mmap_size", "134217728");
-    let writer = sqlite_pool(1)
-        .connect_with(options.clone())
-        .await
-        .map_err(|error| cannot_open(file, error))?;
+    let writer = open_writer(file, &options).await?;
     let readers = sqlite_pool(SQLITE_READERS).connect_lazy_with(options.read_only(true));
     Ok(Pool::Sqlite {
         writer,
         readers,
-        file: file.to_owned(),
+        file: prepared,
     })
+}
+
+/// Waits for another process that opens the same new file: SQLite itself does not wait for the
+/// lock under which the write-ahead log is begun.
+async fn open_writer(file: &Path, options: &SqliteConnectOptions) -> Result<SqlitePool> {
+    let until = Instant::now() + PATIENCE;
+    loop {
+        match sqlite_pool(1).connect_with(options.clone()).await {
+            Err(error) if is_busy(&error) && Instant::now() < until => sleep(PAUSE).await,
+            opened => return opened.map_err(|error| cannot_open(file, reason(&error))),
+        }
+    }
+}
+
+/// `SQLITE_BUSY`, whatever its extension.
+fn is_busy(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(DatabaseError::code);
+    let number = code.and_then(|code| code.parse::<u32>().ok());
+    number.is_some_and(|number| number & 0xff == 5)
 }
 
 fn sqlite_pool(connections: u32) -> SqlitePoolOptions {
@@ -80,21 +100,61 @@ fn sqlite_pool(connections: u32) -> SqlitePoolOptions {
         .test_before_acquire(false)
 }
 
-/// The folder is made if it is missing: a first start needs no preparation.
-fn prepare_folder(file: &Path) -> Result<()> {
-    let folder = file.parent().map_or_else(PathBuf::new, Path::to_owned);
-    if folder.as_os_str().is_empty() {
-        return Ok(());
-    }
-    std::fs::create_dir_all(&folder).map_err(|error| cannot_open(file, error))
-}
-
-fn cannot_open(file: &Path, why: impl std::error::Error + Send + Sync + 'static) -> Error {
+fn cannot_open(file: &Path, why: impl Into<Cause>) -> Error {
     Error::unavailable(
         "service_unavailable",
         format!("The database file {} cannot be opened.", file.display()),
     )
     .because(why)
+}
+
+type Cause = Box<dyn std::error::Error + Send + Sync>;
+
+/// What a driver says, in its own words and once.
+pub(super) fn reason(error: &sqlx::Error) -> String {
+    match error {
+        sqlx::Error::Database(error) => error.message().to_owned(),
+        sqlx::Error::Io(error) => error.to_string(),
+        other => other.to_string(),
+    }
+}
+
+/// A connection of its own, for what takes long or must not be shared, and to learn why a
+/// PostgreSQL cannot be reached: a pool says only that it waited.
+pub(super) async fn connect(pool: &PgPool) -> Result<PgConnection> {
+    let options = pool.connect_options();
+    let until = Instant::now() + PATIENCE;
+    loop {
+        let why = match timeout(PATIENCE, PgConnection::connect_with(&options)).await {
+            Ok(Ok(conn)) => return Ok(conn),
+            Ok(Err(error)) if may_pass(&error) && Instant::now() < until => {
+                sleep(PAUSE).await;
+                continue;
+            }
+            Ok(Err(error)) => reason(&error),
+            Err(_) => "it does not answer".to_owned(),
+        };
+        let message = format!("The database {} cannot be reached.", place(&options));
+        return Err(Error::unavailable("service_unavailable", message).because(why));
+    }
+}
+
+/// Whether the server may only be starting.
+fn may_pass(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Io(error) => error.kind() == std::io::ErrorKind::ConnectionRefused,
+        sqlx::Error::Database(error) => error.is_transient_in_connect_phase(),
+        _ => false,
+    }
+}
+
+/// `host:port/name`: where it is, and not the way in.
+pub(super) fn place(options: &PgConnectOptions) -> String {
+    let name = options.get_database().unwrap_or_default();
+    match options.get_socket() {
+        Some(socket) => format!("{}/{name}", socket.display()),
+        None => format!("{}:{}/{name}", options.get_host(), options.get_port()),
+    }
 }
 
 fn postgres_pool(url: &str, limits: Limits) -> Result<PgPool> {
