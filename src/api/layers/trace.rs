@@ -4,7 +4,7 @@ use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
 use http::{HeaderName, HeaderValue};
-use tracing::{Instrument, Span, field, info_span};
+use tracing::{Instrument, Span, error_span, field};
 
 use crate::api::kit::problem::Refusal;
 use crate::domain::RequestId;
@@ -46,7 +46,7 @@ pub async fn identify(State(app): State<App>, mut request: Request, next: Next) 
 /// Opens the request's span, and says once how it ended.
 pub async fn follow(request: Request, next: Next) -> Response {
     let began = tokio::time::Instant::now();
-    let is_probe = PROBES.contains(&request.uri().path());
+    let is_probe = is_probe(request.uri().path());
     let span = span(&request);
     let response = next.run(request).instrument(span.clone()).await;
     let duration_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
@@ -54,11 +54,17 @@ pub async fn follow(request: Request, next: Next) -> Response {
     response
 }
 
+/// Whether a path is one of those that tell how we do, and is answered whatever happens.
+pub fn is_probe(path: &str) -> bool {
+    PROBES.contains(&path)
+}
+
 /// The route and not the path: the path is the caller's text.
 fn span(request: &Request) -> Span {
     let route = request.extensions().get::<MatchedPath>();
     let id = request.extensions().get::<RequestId>();
-    info_span!(
+    // Of the highest level: a filter that lets a failure through must let its request through.
+    error_span!(
         "request",
         request_id = id.map(RequestId::as_str),
         method = request.method().as_str(),
