@@ -1,20 +1,34 @@
 //! What the process tells of itself: log lines, for people or for machines.
 
-use std::io::IsTerminal;
+use std::io::{self, IsTerminal, Write};
 
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::MakeWriter;
 
 use crate::config::{Log, LogFormat};
 
+/// Where the log goes.
+#[derive(Clone, Copy, Debug)]
+pub enum Output {
+    /// A server's log is all that it says.
+    Stdout,
+    /// A command's answer stands on standard output.
+    Stderr,
+}
+
+/// PostgreSQL notes at every start that what is there already is there already.
+const QUIET: &str = "sqlx::postgres::notice=warn";
+
 /// Starts the log. Once a process; a second call changes nothing.
-pub fn start(log: &Log) {
-    let format = log.format.unwrap_or_else(suitable_format);
-    let filter = EnvFilter::try_new(&log.filter).unwrap_or_else(|_| EnvFilter::new("info"));
+pub fn start(log: &Log, output: Output) {
+    let format = log.format.unwrap_or_else(|| output.suitable_format());
+    let filter = EnvFilter::try_new(format!("{QUIET},{}", log.filter))
+        .unwrap_or_else(|_| EnvFilter::new("info"));
     let lines = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(std::io::stdout);
+        .with_writer(output);
     let started = match format {
-        LogFormat::Pretty => lines.with_ansi(std::io::stdout().is_terminal()).try_init(),
+        LogFormat::Pretty => lines.with_ansi(output.is_terminal()).try_init(),
         LogFormat::Json => lines
             .json()
             .flatten_event(true)
@@ -26,11 +40,51 @@ pub fn start(log: &Log) {
     }
 }
 
-fn suitable_format() -> LogFormat {
-    if std::io::stdout().is_terminal() {
-        LogFormat::Pretty
-    } else {
-        LogFormat::Json
+impl Output {
+    fn is_terminal(self) -> bool {
+        match self {
+            Self::Stdout => io::stdout().is_terminal(),
+            Self::Stderr => io::stderr().is_terminal(),
+        }
+    }
+
+    fn suitable_format(self) -> LogFormat {
+        if self.is_terminal() {
+            LogFormat::Pretty
+        } else {
+            LogFormat::Json
+        }
+    }
+}
+
+impl<'a> MakeWriter<'a> for Output {
+    type Writer = Lines;
+
+    fn make_writer(&'a self) -> Lines {
+        Lines(*self)
+    }
+}
+
+/// Writes whole lines while somebody reads them. That nobody does any more is no reason to fail:
+/// the library would complain on standard error, and panic where that is closed too.
+#[derive(Debug)]
+pub struct Lines(Output);
+
+impl Write for Lines {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        match self.0 {
+            Output::Stdout => io::stdout().write_all(line).ok(),
+            Output::Stderr => io::stderr().write_all(line).ok(),
+        };
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self.0 {
+            Output::Stdout => io::stdout().flush().ok(),
+            Output::Stderr => io::stderr().flush().ok(),
+        };
+        Ok(())
     }
 }
 

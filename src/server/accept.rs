@@ -1,6 +1,7 @@
 //! Connections: taken in, served, counted, and let go.
 
 use std::convert::Infallible;
+use std::io;
 use std::net::SocketAddr;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -10,9 +11,6 @@ use axum::body::Body;
 use axum::response::Response;
 use http::Request;
 use hyper::body::Incoming;
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::conn::auto::Builder;
 use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
@@ -20,16 +18,12 @@ use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 use tower_http::normalize_path::NormalizePath;
 
+use super::connection::{HEAD_TIMEOUT, Terms};
 use crate::api;
 use crate::api::kit::client::Peer;
+use crate::api::layers::trace::is_probe;
 use crate::state::App;
 
-/// Who does not send a whole head by then is not served.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
-/// The most of a head, and of a body that nobody reads yet.
-const BUFFER: usize = 64 << 10;
-/// Streams of one HTTP/2 connection.
-const STREAMS: u32 = 200;
 /// A pause when the system has no more sockets to give.
 const RECOVERY: Duration = Duration::from_millis(100);
 
@@ -40,25 +34,38 @@ type Service = NormalizePath<Router>;
 pub(super) struct Connections {
     address: Option<SocketAddr>,
     stop: CancellationToken,
+    cut: CancellationToken,
+    started: CancellationToken,
     door: JoinHandle<()>,
 }
 
 impl Connections {
-    /// Takes connections from now on.
+    /// Takes connections from now on. Until [`Connections::open`] only probes are answered, and
+    /// everybody else waits.
     pub(super) fn start(listener: TcpListener, app: &App) -> Self {
         let address = listener.local_addr().ok();
         let stop = CancellationToken::new();
+        let cut = CancellationToken::new();
+        let started = CancellationToken::new();
         let door = Door {
             app: app.clone(),
             service: api::service(app.clone()),
-            builder: builder(),
             open: GracefulShutdown::new(),
+            cut: cut.clone(),
+            started: started.clone(),
         };
         Self {
             address,
             door: app.shutdown.track(door.keep(listener, stop.clone())),
             stop,
+            cut,
+            started,
         }
+    }
+
+    /// Answers everybody from now on.
+    pub(super) fn open(&self) {
+        self.started.cancel();
     }
 
     pub(super) fn address(&self) -> String {
@@ -68,19 +75,25 @@ impl Connections {
     }
 
     /// Takes no more, closes what is idle, and waits for what is being answered.
-    pub(super) async fn close(self) {
+    pub(super) async fn close(&mut self) {
         self.stop.cancel();
-        if let Err(error) = self.door.await {
+        if let Err(error) = (&mut self.door).await {
             tracing::error!(%error, "Connections were not let go");
         }
+    }
+
+    /// Ends what is still open, whatever it does.
+    pub(super) fn cut(&self) {
+        self.cut.cancel();
     }
 }
 
 struct Door {
     app: App,
     service: Service,
-    builder: Builder<TokioExecutor>,
     open: GracefulShutdown,
+    cut: CancellationToken,
+    started: CancellationToken,
 }
 
 impl Door {
@@ -92,6 +105,9 @@ impl Door {
             };
             match accepted {
                 Ok((stream, peer)) => self.serve(stream, peer),
+                Err(error) if is_of_one_connection(&error) => {
+                    tracing::debug!(%error, "A connection broke off before it was taken");
+                }
                 Err(error) => {
                     tracing::warn!(%error, "A connection was not taken");
                     tokio::time::sleep(RECOVERY).await;
@@ -106,46 +122,43 @@ impl Door {
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "Frames may wait for others");
         }
-        let service = self.service.clone();
-        let answer = service_fn(move |request| answer(service.clone(), request, peer));
-        let connection = self
-            .builder
-            .serve_connection_with_upgrades(TokioIo::new(stream), answer)
-            .into_owned();
-        let connection = self.open.watch(connection);
+        let (service, started) = (self.service.clone(), self.started.clone());
+        let answer = move |request| answer(service.clone(), started.clone(), request, peer);
+        let terms = Terms {
+            watcher: self.open.watcher(),
+            cut: self.cut.clone(),
+            patience: HEAD_TIMEOUT,
+        };
         let counted = Counted::one(self.app.clone());
         self.app.shutdown.track(async move {
-            if let Err(error) = connection.await {
-                tracing::debug!(error = %error, "A connection broke off");
-            }
+            terms.serve(stream, answer).await;
             drop(counted);
         });
     }
 }
 
+/// Whether the next one may be taken at once: the others are not to wait for it.
+fn is_of_one_connection(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::ConnectionReset
+            | io::ErrorKind::ConnectionRefused
+    )
+}
+
 async fn answer(
     service: Service,
+    started: CancellationToken,
     request: Request<Incoming>,
     peer: SocketAddr,
 ) -> Result<Response, Infallible> {
+    if !is_probe(request.uri().path()) {
+        started.cancelled().await;
+    }
     let mut request = request.map(Body::new);
     request.extensions_mut().insert(Peer(peer));
     service.oneshot(request).await
-}
-
-fn builder() -> Builder<TokioExecutor> {
-    let mut builder = Builder::new(TokioExecutor::new());
-    builder
-        .http1()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_TIMEOUT)
-        .max_buf_size(BUFFER);
-    builder
-        .http2()
-        .timer(TokioTimer::new())
-        .max_concurrent_streams(STREAMS)
-        .keep_alive_interval(Duration::from_secs(20));
-    builder
 }
 
 /// One connection in the count of those that are open.

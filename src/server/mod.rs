@@ -1,33 +1,30 @@
-//! The only place that builds things, and the order in which they end.
+//! The only place that builds things, and the order in which they begin and end.
 
 mod accept;
 mod build;
+mod chores;
+mod connection;
 mod databases;
 mod secret;
 mod signal;
+mod stop;
 
+use std::io;
 use std::net::SocketAddr;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
 
 use tokio::net::TcpListener;
-use tokio::time::{Instant, sleep, timeout_at};
 
 pub use build::{auth, build, install_crypto};
 pub use databases::Databases;
-pub use signal::asked_to_stop;
+pub use signal::Signals;
 
-use crate::auth::Auth;
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::error::{Error, Kind, Result, chain};
+use crate::error::{Error, Kind, Result};
 use crate::shutdown::Shutdown;
 use crate::state::App;
-
-/// Sessions that are over are swept out this often.
-const SWEEP: Duration = Duration::from_hours(1);
-/// What is left of the shutdown's time for the last frames, the ledger and the databases.
-const LAST_SECOND: Duration = Duration::from_secs(1);
+use accept::Connections;
 
 /// A server that holds its port and has yet to answer.
 #[derive(Debug)]
@@ -58,34 +55,26 @@ impl Server {
         }
     }
 
-    /// Answers until it is told to stop, then brings everything to its end.
-    pub async fn run(self, stop: impl Future<Output = ()>) -> Result<()> {
+    /// Answers until it is told to stop, then brings everything to its end. Probes are answered
+    /// from the first moment, everybody else once the databases are ready.
+    pub async fn run(self, told_to_stop: impl Future<Output = ()>) -> Result<()> {
         let Self {
             app,
             databases,
             listener,
         } = self;
-        prepare(&app.config, &databases).await?;
-        app.vitals.is_started.store(true, Ordering::Release);
-        let connections = accept::Connections::start(listener, &app);
-        spawn_chores(&app);
-        let address = connections.address();
-        tracing::info!(
-            address,
-            version = env!("CARGO_PKG_VERSION"),
-            env = app.config.env.as_str(),
-            "Listening on {address}"
-        );
-
-        stop.await;
-        let limits = &app.config.shutdown;
-        let ends_at = Instant::now() + limits.timeout;
-        app.shutdown.begin();
-        tracing::info!("Stopping");
-        sleep(limits.drain.min(limits.timeout / 2)).await;
-        end(connections, &app, &databases, ends_at).await;
-        tracing::info!("Stopped");
-        Ok(())
+        let connections = Connections::start(listener, &app);
+        let served = async {
+            prepare(&app.config, &databases).await?;
+            welcome(&connections, &app);
+            std::future::pending().await
+        };
+        let ended = tokio::select! {
+            failed = served => failed,
+            () = told_to_stop => Ok(()),
+        };
+        stop::stop(connections, &app, &databases).await;
+        ended
     }
 }
 
@@ -98,73 +87,46 @@ async fn prepare(config: &Config, databases: &Databases) -> Result<()> {
         missing => Err(Error::unavailable(
             "migrations_missing",
             format!(
-                "{missing} migrations are missing; run `concierge migrate`, or set DB_AUTO_MIGRATE."
+                "Migrations are missing ({missing}): run `concierge migrate`, or let DB_AUTO_MIGRATE be true."
             ),
         )),
     }
 }
 
-/// No new connections, then no running ones, then the ledger, then the databases.
-async fn end(connections: accept::Connections, app: &App, databases: &Databases, ends_at: Instant) {
-    let closed = connections.close();
-    tokio::pin!(closed);
-    if timeout_at(ends_at - LAST_SECOND, &mut closed)
-        .await
-        .is_err()
-    {
-        tracing::warn!("Ending what still runs");
-        app.shutdown.force();
-        timeout_at(ends_at - LAST_SECOND / 2, &mut closed)
-            .await
-            .ok();
-    }
-    app.shutdown.force();
-    let tidy = async {
-        app.relay.close().await;
-        app.shutdown.finished().await;
-        databases.close().await;
-    };
-    if timeout_at(ends_at, tidy).await.is_err() {
-        tracing::error!("Not everything came to its end in time");
-    }
+fn welcome(connections: &Connections, app: &App) {
+    app.vitals.is_started.store(true, Ordering::Release);
+    connections.open();
+    chores::begin(app);
+    let address = connections.address();
+    tracing::info!(
+        address,
+        version = env!("CARGO_PKG_VERSION"),
+        env = app.config.env.as_str(),
+        "Listening on {address}"
+    );
 }
 
-fn spawn_chores(app: &App) {
-    app.shutdown
-        .track(sweep(app.auth.clone(), app.shutdown.clone()));
-    let (auth, begun) = (app.auth.clone(), app.shutdown.begun());
-    app.shutdown.track(async move {
-        tokio::select! {
-            warm = auth.warm_up() => warm.unwrap_or_else(|error| {
-                tracing::warn!(error = %chain(&error), "The first login will take longer");
-            }),
-            () = begun => {}
-        }
-    });
-}
-
-async fn sweep(auth: Auth, shutdown: Shutdown) {
-    let mut ticks = tokio::time::interval(SWEEP);
-    loop {
-        tokio::select! {
-            _ = ticks.tick() => {}
-            () = shutdown.begun() => return,
-        }
-        if let Err(error) = auth.sweep().await {
-            tracing::warn!(error = %chain(&error), "Sessions that are over were not swept out");
-        }
-    }
-}
-
-fn cannot_listen(address: SocketAddr, error: std::io::Error) -> Error {
+fn cannot_listen(address: SocketAddr, error: io::Error) -> Error {
     let why = match error.kind() {
-        std::io::ErrorKind::AddrInUse => {
-            "the port is in use; choose another with API_PORT or --port"
-        }
-        std::io::ErrorKind::PermissionDenied => "the system does not permit it",
-        std::io::ErrorKind::AddrNotAvailable => "this machine has no such address",
+        io::ErrorKind::AddrInUse => "the port is in use; choose another with API_PORT or --port",
+        io::ErrorKind::PermissionDenied => "the system does not permit it",
+        io::ErrorKind::AddrNotAvailable => "this machine has no such address",
         _ => "the system refuses",
     };
     let message = format!("Cannot listen on {address}: {why}.");
     Error::new(Kind::Unavailable, "cannot_listen", message).because(error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn may_be_spawned<T: Send>(_: &T) {}
+
+    #[expect(dead_code, reason = "that it compiles is the test")]
+    fn a_server_may_run_on_any_thread(server: Server, databases: &Databases) {
+        may_be_spawned(&databases.main.migrate());
+        may_be_spawned(&databases.main.unapplied());
+        may_be_spawned(&server.run(std::future::pending()));
+    }
 }

@@ -1,8 +1,8 @@
 //! The key that signs our tokens: configured, or made on a developer's machine.
 
-use std::fs::{self, OpenOptions};
+use std::fs::{self, DirBuilder, OpenOptions};
 use std::io::{ErrorKind, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
 
 use base64::Engine;
@@ -34,10 +34,9 @@ fn read(file: &Path) -> Result<Option<SecretString>> {
         Ok(_) => Err(cannot(
             "is too short to be a key; delete it, and a new one is made",
             file,
-            "",
         )),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(cannot("cannot be read", file, &error.to_string())),
+        Err(error) => Err(cannot("cannot be read", file).because(error)),
     }
 }
 
@@ -45,8 +44,11 @@ fn read(file: &Path) -> Result<Option<SecretString>> {
 fn make(file: &Path) -> Result<()> {
     let key = URL_SAFE_NO_PAD.encode(rand::random::<[u8; 48]>());
     if let Some(folder) = file.parent() {
-        fs::create_dir_all(folder)
-            .map_err(|error| cannot("cannot be written", file, &error.to_string()))?;
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(folder)
+            .map_err(|error| cannot("cannot be written", file).because(error))?;
     }
     let draft = file.with_extension(format!("{}.new", std::process::id()));
     let written = OpenOptions::new()
@@ -64,12 +66,12 @@ fn make(file: &Path) -> Result<()> {
             linked => linked,
         });
     fs::remove_file(&draft).ok();
-    written.map_err(|error| cannot("cannot be written", file, &error.to_string()))
+    written.map_err(|error| cannot("cannot be written", file).because(error))
 }
 
-fn cannot(what: &str, file: &Path, why: &str) -> Error {
+fn cannot(what: &str, file: &Path) -> Error {
     let message = format!("The key file {} {what}.", file.display());
-    Error::new(Kind::Unavailable, "secret_key", message).because(why.to_owned())
+    Error::new(Kind::Unavailable, "secret_key", message)
 }
 
 #[cfg(test)]
