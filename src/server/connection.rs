@@ -15,6 +15,8 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
+use super::stall::Impatient;
+
 /// Who does not send a whole head by then is not served.
 pub(super) const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 /// The most of a head, and of a body that nobody reads yet.
@@ -29,6 +31,7 @@ pub(super) struct Terms {
     pub(super) watcher: Watcher,
     /// Ends it, whatever it does.
     pub(super) cut: CancellationToken,
+    /// How long a head may take to come. An answer may stand still for twice as long.
     pub(super) patience: Duration,
 }
 
@@ -46,8 +49,9 @@ impl Terms {
             first.cancel();
             answer(request)
         });
+        let io = TokioIo::new(Impatient::new(io, self.patience * 2));
         let connection = builder(self.patience)
-            .serve_connection_with_upgrades(TokioIo::new(io), service)
+            .serve_connection_with_upgrades(io, service)
             .into_owned();
         tokio::select! {
             ended = self.watcher.watch(connection) => tell(ended),
@@ -157,6 +161,22 @@ mod tests {
         tokio::join!(served, near.read_to_end(&mut read)).1.unwrap();
 
         assert!(read.ends_with(b"well"));
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_nobody_reads_is_given_up() {
+        let open = GracefulShutdown::new();
+        let terms = Terms {
+            watcher: open.watcher(),
+            cut: CancellationToken::new(),
+            patience: PATIENCE,
+        };
+        let (mut near, far) = duplex(1 << 10);
+        near.write_all(REQUEST).await.unwrap();
+
+        let served = terms.serve(far, |_| async { Ok("x".repeat(1 << 20).into_response()) });
+
+        timeout(PATIENCE * 50, served).await.unwrap();
     }
 
     #[tokio::test]

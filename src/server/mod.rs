@@ -7,6 +7,7 @@ mod connection;
 mod databases;
 mod secret;
 mod signal;
+mod stall;
 mod stop;
 
 use std::io;

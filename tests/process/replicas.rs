@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use crate::support::{Place, Schema, beside, eventually, free_port};
+use crate::support::{Place, Proxy, Schema, beside, eventually, free_port};
 
 #[tokio::test]
 async fn two_replicas_start_at_once_and_share_sessions_and_logouts() {
@@ -102,5 +102,47 @@ async fn probes_are_answered_while_migrations_wait_and_the_rest_waits_with_them(
     })
     .await;
     assert_eq!(waiting.await.unwrap(), 200);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_database_may_come_late_go_away_and_come_back() {
+    let Some(schema) = Schema::create().await else {
+        return;
+    };
+    let mut proxy = Proxy::to(&schema.address());
+    let url = schema.url_by_way_of(proxy.address());
+    let place = Place::new();
+    let settings = [
+        ("API_HOST", "127.0.0.1"),
+        ("API_PORT", "0"),
+        ("DATABASE_URL", &url),
+    ];
+
+    let mut server = place.start(&["serve"], &settings);
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    proxy.open().await;
+    server.listens().await;
+    let token = server.client().sign_up("ada@example.com").await.token();
+    let ada = server.client().bearer(&token);
+
+    proxy.close().await;
+    let down = eventually("not ready", async || {
+        let ready = ada.get("/readyz").await;
+        (ready.status == 503).then_some(ready)
+    })
+    .await;
+    assert_eq!(down.json()["checks"]["database"]["status"], "down");
+    assert_eq!(ada.get("/livez").await.status, 200);
+    let refused = ada.get("/api/v1/api-keys").await;
+    assert_eq!(refused.status, 503, "{refused:?}");
+    assert_eq!(refused.json()["code"], "service_unavailable");
+
+    proxy.open().await;
+    eventually("ready again", async || {
+        (ada.get("/readyz").await.status == 200).then_some(())
+    })
+    .await;
+    assert_eq!(ada.get("/api/v1/api-keys").await.status, 200);
     server.stop().await;
 }

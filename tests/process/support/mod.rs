@@ -2,6 +2,7 @@
 
 mod client;
 mod place;
+mod proxy;
 mod running;
 mod schema;
 mod upstream;
@@ -10,6 +11,7 @@ use std::time::Duration;
 
 pub(crate) use client::{Client, PASSWORD, Reply, question};
 pub(crate) use place::{Done, Place, program};
+pub(crate) use proxy::Proxy;
 pub(crate) use running::{Running, Signal};
 pub(crate) use schema::Schema;
 pub(crate) use upstream::Upstream;

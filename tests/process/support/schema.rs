@@ -30,6 +30,21 @@ impl Schema {
         &self.url
     }
 
+    /// The same schema by way of another address.
+    pub(crate) fn url_by_way_of(&self, address: &str) -> String {
+        let mut url = url::Url::parse(&self.url).unwrap();
+        let (host, port) = address.split_once(':').unwrap();
+        url.set_host(Some(host)).unwrap();
+        url.set_port(Some(port.parse().unwrap())).unwrap();
+        url.into()
+    }
+
+    /// `host:port` of the server.
+    pub(crate) fn address(&self) -> String {
+        let url = url::Url::parse(&self.url).unwrap();
+        format!("{}:{}", url.host_str().unwrap(), url.port().unwrap_or(5432))
+    }
+
     /// Keeps every migration waiting until the connection is dropped.
     pub(crate) async fn hold_migrations(&self) -> sqlx::PgConnection {
         let mut conn = sqlx::PgConnection::connect(&self.url).await.unwrap();
