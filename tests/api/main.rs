@@ -10,5 +10,6 @@
 )]
 
 mod llm;
+mod relay;
 mod smoke;
 mod support;

@@ -13,7 +13,7 @@ use concierge::domain::{RowId, Ts};
 use concierge::server::{self, Databases, Server};
 use concierge::shutdown::Shutdown;
 use concierge::state::App;
-use http::Request;
+use http::{Method, Request};
 use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
@@ -67,7 +67,7 @@ impl TestApp {
             clock,
             databases,
             folder,
-            schema: schema,
+            schema,
         }
     }
 
@@ -140,6 +140,14 @@ impl TestApp {
 
     pub fn folder(&self) -> &std::path::Path {
         self.folder.path()
+    }
+
+    /// Where the main database is.
+    pub fn database_url(&self) -> String {
+        match &self.schema {
+            Some(schema) => schema.url().to_owned(),
+            None => format!("sqlite://{}", self.folder().join("concierge.db").display()),
+        }
     }
 
     pub fn is_on_postgres(&self) -> bool {

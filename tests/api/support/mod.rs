@@ -2,7 +2,12 @@
 
 pub mod actor;
 pub mod app;
+pub(crate) mod ledger;
 pub mod schema;
 pub mod upstream;
+pub(crate) mod wire;
 
-pub use app::TestApp;
+pub use actor::{Actor, Reply};
+pub use app::{PASSWORD, TestApp};
+pub(crate) use ledger::Row;
+pub(crate) use wire::Wire;

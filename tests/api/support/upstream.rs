@@ -47,6 +47,7 @@ struct Seen {
     connections: usize,
     requests: Vec<Request>,
     hang_ups: Vec<Instant>,
+    written: usize,
 }
 
 #[derive(Clone, Debug)]
@@ -129,6 +130,20 @@ impl Upstream {
     pub(crate) async fn closed(&self) -> Instant {
         self.wait("a hang-up", |seen| seen.hang_ups.first().copied())
             .await
+    }
+
+    /// Waits until nothing more can be written for half a second, and tells how many bytes of bodies
+    /// have been.
+    pub(crate) async fn written_when_blocked(&self) -> usize {
+        let mut before = 0;
+        loop {
+            sleep(Duration::from_millis(500)).await;
+            let now = self.shared.seen.borrow().written;
+            if now == before && now > 0 {
+                return now;
+            }
+            before = now;
+        }
     }
 
     async fn wait<T>(&self, what: &str, look: impl Fn(&Seen) -> Option<T>) -> T {
@@ -279,7 +294,7 @@ async fn serve(mut stream: TcpStream, shared: Arc<Shared>) {
         let (mut reader, mut writer) = stream.into_split();
         let is_gone = tokio::select! {
             () = hung_up(&mut reader) => true,
-            done = perform(&script, &mut writer) => done.is_err(),
+            done = perform(&script, &mut writer, &shared) => done.is_err(),
         };
         stream = reader.reunite(writer).unwrap();
         if is_gone {
@@ -332,7 +347,11 @@ async fn hung_up(reader: &mut OwnedReadHalf) {
     while let Ok(1..) = reader.read(&mut rest).await {}
 }
 
-async fn perform(script: &Script, writer: &mut OwnedWriteHalf) -> std::io::Result<()> {
+async fn perform(
+    script: &Script,
+    writer: &mut OwnedWriteHalf,
+    shared: &Shared,
+) -> std::io::Result<()> {
     writer.write_all(script.head().as_bytes()).await?;
     let is_chunked = matches!(script.framing(), Framing::Chunked);
     for step in &script.steps {
@@ -341,6 +360,9 @@ async fn perform(script: &Script, writer: &mut OwnedWriteHalf) -> std::io::Resul
             Step::Send(bytes) if is_chunked => writer.write_all(&chunk(bytes)).await?,
             Step::Send(bytes) => writer.write_all(bytes).await?,
         }
+        shared
+            .seen
+            .send_modify(|seen| seen.written += step.length());
     }
     match script.end {
         End::Clean if is_chunked => writer.write_all(b"0\r\n\r\n").await,

@@ -1,0 +1,111 @@
+//! No wait is without a limit.
+
+use crate::support::upstream::Script;
+
+use super::{PATH, PROMPT, ROLE, Scene, WORD, ask, ask_stream, error, last_words, stream};
+
+#[tokio::test]
+async fn a_plain_answer_that_takes_too_long_is_504_and_the_upstream_is_let_go() {
+    let scene = Scene::with("total_timeout = \"300ms\"", "").await;
+    let program = scene.program().await;
+    scene
+        .upstream
+        .answers(Script::json(200, "{\"choices\":[").promising(1_000).hang());
+
+    let reply = program.post(PATH, ask()).await;
+
+    assert_eq!(reply.status, 504);
+    assert_eq!(error(&reply)["code"], "upstream_timeout");
+    assert_eq!(error(&reply)["type"], "server_error");
+    scene.upstream.closed().await;
+    let row = scene.app.row().await;
+    assert_eq!((row.status.as_str(), row.http_status), ("error", Some(504)));
+}
+
+#[tokio::test]
+async fn a_stream_without_a_first_frame_is_504() {
+    let scene = Scene::with("first_token_timeout = \"300ms\"", "").await;
+    let program = scene.program().await;
+    for script in [
+        Script::raw(""),
+        Script::stream().hang(),
+        stream(&["data: {\"cho"]).hang(),
+    ] {
+        scene.upstream.answers(script);
+
+        let reply = program.post(PATH, ask_stream()).await;
+
+        assert_eq!(reply.status, 504);
+        assert_eq!(error(&reply)["code"], "upstream_timeout");
+    }
+    for row in scene.app.ledger(3).await {
+        assert_eq!((row.status.as_str(), row.http_status), ("error", Some(504)));
+    }
+}
+
+#[tokio::test]
+async fn a_stream_that_falls_silent_ends_with_an_error() {
+    let relay =
+        "first_token_timeout = \"600ms\"\nidle_timeout = \"300ms\"\ntotal_timeout = \"900ms\"";
+    let scene = Scene::with(relay, "").await;
+    let program = scene.program().await;
+    let mut endless = stream(&[WORD]);
+    for _ in 0..20 {
+        endless = endless.pause(100).send(WORD);
+    }
+    for (name, script) in [
+        ("no first word", stream(&[ROLE]).hang()),
+        ("silence", stream(&[ROLE, WORD]).hang()),
+        ("no end", endless),
+    ] {
+        scene.upstream.answers(script);
+
+        let reply = program.post(PATH, ask_stream()).await;
+
+        assert_eq!(reply.status, 200, "{name}");
+        assert_eq!(
+            last_words(reply.text())["code"],
+            "upstream_timeout",
+            "{name}"
+        );
+        scene.upstream.closed().await;
+    }
+    for row in scene.app.ledger(3).await {
+        assert_eq!(
+            (row.status.as_str(), row.prompt_tokens),
+            ("truncated", PROMPT)
+        );
+    }
+}
+
+#[tokio::test]
+async fn the_time_between_frames_is_not_limited_by_the_time_to_the_first() {
+    let relay = "first_token_timeout = \"300ms\"\nidle_timeout = \"5s\"";
+    let scene = Scene::with(relay, "").await;
+    let program = scene.program().await;
+    scene
+        .upstream
+        .answers(stream(&[WORD]).pause(700).send(super::DONE));
+
+    let reply = program.post(PATH, ask_stream()).await;
+
+    assert_eq!(reply.text(), [WORD, super::DONE].concat());
+}
+
+#[tokio::test]
+async fn a_model_may_have_a_time_to_the_first_word_of_its_own() {
+    let scene = Scene::set().await;
+    let own = super::configured(&format!(
+        "{}[models.slow]\ntargets = [\"up/public\"]\nfirst_token_timeout = \"200ms\"\n",
+        super::provider("up", &scene.upstream.url())
+    ))
+    .await;
+    let program = own.sign_up("ada").await;
+    scene.upstream.answers(Script::stream().hang());
+    let mut body = ask_stream();
+    body["model"] = "slow".into();
+
+    let reply = program.post(PATH, body).await;
+
+    assert_eq!(reply.status, 504);
+}
