@@ -14,6 +14,7 @@ mod request;
 mod usage;
 
 use std::fmt::Debug;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use serde_json::value::RawValue;
@@ -37,7 +38,12 @@ pub trait Provider: Debug + Send + Sync {
     async fn complete(&self, request: &ChatRequest) -> Result<Reply, Failure>;
 
     /// Answers as it is written. `Ok` means that the head and the first frame have come.
-    async fn stream(&self, request: &ChatRequest) -> Result<Streaming, Failure>;
+    /// `first_token` is the longest wait for the first content, where it is not the provider's own.
+    async fn stream(
+        &self,
+        request: &ChatRequest,
+        first_token: Option<Duration>,
+    ) -> Result<Streaming, Failure>;
 
     /// Lists what it serves.
     async fn models(&self) -> Result<Vec<ModelCard>, Failure>;

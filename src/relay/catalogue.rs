@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::model_not_found;
 use crate::clock::Clock;
@@ -16,6 +17,7 @@ pub(super) struct Catalogue {
     pub(super) providers: Vec<Upstream>,
     pub(super) models: BTreeMap<String, config::Model>,
     pub(super) serves_direct_names: bool,
+    max_attempts: usize,
 }
 
 #[derive(Debug)]
@@ -41,6 +43,8 @@ pub(super) struct Target {
     /// The upstream's own name for it.
     pub(super) model: String,
     pub(super) can_report_usage: bool,
+    /// In the place of the provider's own.
+    pub(super) first_token_timeout: Option<Duration>,
 }
 
 impl Catalogue {
@@ -60,6 +64,7 @@ impl Catalogue {
                 .collect::<Result<_>>()?,
             models: config.models.clone(),
             serves_direct_names: config.relay.direct_models,
+            max_attempts: usize::try_from(config.relay.max_attempts).unwrap_or(usize::MAX),
         })
     }
 
@@ -93,11 +98,15 @@ impl Catalogue {
 
     fn configured(&self, model: &config::Model) -> Route {
         let target = |target: &config::Target| {
-            self.provider(&target.provider)
-                .map(|provider| provider.serving(&target.model))
+            let provider = self.provider(&target.provider)?;
+            Some(Target {
+                first_token_timeout: model.first_token_timeout,
+                ..provider.serving(&target.model)
+            })
         };
+        let targets = model.targets.iter().filter_map(target);
         Route {
-            targets: model.targets.iter().filter_map(target).collect(),
+            targets: targets.take(self.max_attempts).collect(),
             price: model.price,
         }
     }
@@ -116,6 +125,7 @@ impl Upstream {
             provider: self.client.clone(),
             model: model.to_owned(),
             can_report_usage: self.can_report_usage,
+            first_token_timeout: None,
         }
     }
 }

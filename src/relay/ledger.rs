@@ -6,8 +6,9 @@ use tokio::sync::mpsc::{self, OwnedPermit};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
+use super::stopping;
 use crate::domain::Charge;
-use crate::error::{Error, Result, chain};
+use crate::error::{Result, chain};
 use crate::shutdown::Shutdown;
 use crate::store::{Db, Main, ledger};
 
@@ -60,7 +61,7 @@ impl Ledger {
             .clone()
             .reserve_owned()
             .await
-            .map_err(|_| Error::unavailable("service_unavailable", "The server is stopping."))
+            .map_err(|_| stopping())
     }
 
     /// Takes no more, and waits until every slot that is out has come back and is written.

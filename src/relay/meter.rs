@@ -24,7 +24,7 @@ pub(super) struct Meter {
     charge: Charge,
     price: Option<Price>,
     began: Instant,
-    request: ChatRequest,
+    prompt: Prompt,
     usage: Option<Usage>,
     /// Bytes of content that a stream has brought.
     written: u64,
@@ -58,7 +58,7 @@ impl Meter {
             },
             price: route.price,
             began: Instant::now(),
-            request: ask.request.clone(),
+            prompt: Prompt::Whole(ask.request.clone()),
             usage: None,
             written: 0,
             was_sent: false,
@@ -81,7 +81,9 @@ impl Meter {
         self.was_sent = false;
     }
 
+    /// From here on the prompt itself is not needed, and may be large.
     pub(super) fn first_frame(&mut self) {
+        self.prompt = Prompt::Counted(self.prompt.tokens());
         self.charge.http_status = Some(StatusCode::OK.as_u16());
         self.charge.ttft_ms = Some(self.elapsed_ms());
     }
@@ -126,18 +128,39 @@ impl Meter {
         if !self.was_sent {
             return Usage::default();
         }
-        let prompt = self.request.prompt_size();
         Usage {
-            prompt: prompt.characters.div_ceil(CHARACTERS_A_TOKEN)
-                + prompt.messages * TOKENS_A_MESSAGE
-                + prompt.images * TOKENS_AN_IMAGE,
+            prompt: self.prompt.tokens(),
             completion: self.written.div_ceil(CHARACTERS_A_TOKEN),
             ..Usage::default()
         }
     }
 
+    /// For lines of the log that are written outside of the request's span.
+    pub(super) fn request_id(&self) -> &str {
+        self.charge.request_id.as_str()
+    }
+
     fn elapsed_ms(&self) -> u64 {
         u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+}
+
+/// A prompt, or how many tokens it is taken to be.
+#[derive(Debug)]
+enum Prompt {
+    Whole(ChatRequest),
+    Counted(u64),
+}
+
+impl Prompt {
+    fn tokens(&self) -> u64 {
+        let size = match self {
+            Self::Counted(tokens) => return *tokens,
+            Self::Whole(request) => request.prompt_size(),
+        };
+        size.characters.div_ceil(CHARACTERS_A_TOKEN)
+            + size.messages * TOKENS_A_MESSAGE
+            + size.images * TOKENS_AN_IMAGE
     }
 }
 

@@ -121,13 +121,13 @@ impl Relay {
                     return Vec::new();
                 }
                 let listed = self.0.listing.of(upstream).await;
-                let public = |entry: &ModelEntry| {
-                    let mut entry = entry.clone();
-                    if !is_default {
-                        entry.id = format!("{}/{}", upstream.name, entry.id);
-                    }
-                    entry
+                let public = |entry: &ModelEntry| ModelEntry {
+                    id: format!("{}/{}", upstream.name, entry.id),
+                    ..entry.clone()
                 };
+                if is_default {
+                    return listed.to_vec();
+                }
                 listed.iter().map(public).collect()
             });
         join_all(asked).await.into_iter().flatten().collect()

@@ -8,8 +8,8 @@ use bytes::Bytes;
 use futures_util::{FutureExt, Stream, StreamExt};
 use http::StatusCode;
 use serde_json::json;
-use tokio_util::sync::WaitForCancellationFutureOwned;
 
+use super::attempt::Forced;
 use super::meter::Meter;
 use crate::domain::Outcome;
 use crate::error::chain;
@@ -23,7 +23,7 @@ pub struct Relayed {
     frames: Option<Frames>,
     edits: Edits,
     meter: Meter,
-    forced: Pin<Box<WaitForCancellationFutureOwned>>,
+    forced: Forced,
     choices: Choices,
     /// Whether the upstream has said `[DONE]`.
     is_done: bool,
@@ -32,17 +32,12 @@ pub struct Relayed {
 }
 
 impl Relayed {
-    pub(super) fn new(
-        frames: Frames,
-        edits: Edits,
-        meter: Meter,
-        forced: WaitForCancellationFutureOwned,
-    ) -> Self {
+    pub(super) fn new(frames: Frames, edits: Edits, meter: Meter, forced: Forced) -> Self {
         Self {
             frames: Some(frames),
             edits,
             meter,
-            forced: Box::pin(forced),
+            forced,
             choices: Choices::default(),
             is_done: false,
             at_boundary: true,
@@ -92,7 +87,8 @@ impl Relayed {
             self.frames = None;
             return None;
         }
-        tracing::warn!(error = %chain(failure), "A stream broke off");
+        let request_id = self.meter.request_id();
+        tracing::warn!(request_id, error = %chain(failure), "A stream broke off");
         let complaint = match failure {
             Failure::Late(_) => said("The model took too long to go on.", "upstream_timeout"),
             _ => said("The model's answer broke off.", "upstream_error"),

@@ -60,7 +60,7 @@ async fn stream(upstream: &Upstream) -> Result<Frames, Failure> {
 
 async fn stream_with(upstream: &Upstream, timeouts: Timeouts) -> Result<Frames, Failure> {
     let client = client_with(&upstream.url(), timeouts);
-    let streaming = client.stream(&request()).await?;
+    let streaming = client.stream(&request(), None).await?;
     Ok(streaming.frames)
 }
 
@@ -322,7 +322,7 @@ async fn a_caller_who_leaves_before_the_head_closes_the_connection() {
     upstream.answers(Script::raw("").hang());
     let client = client(&upstream.url());
     let request = request();
-    let mut answer = client.stream(&request);
+    let mut answer = client.stream(&request, None);
     tokio::select! {
         _ = &mut answer => panic!("nothing was sent"),
         _ = upstream.request() => {}
@@ -391,7 +391,10 @@ async fn a_stream_head_keeps_the_headers_worth_passing() {
     let upstream = Upstream::start().await;
     upstream.answers(Script::stream().header("x-request-id", "req_2").send(DONE));
 
-    let streaming = client(&upstream.url()).stream(&request()).await.unwrap();
+    let streaming = client(&upstream.url())
+        .stream(&request(), None)
+        .await
+        .unwrap();
 
     assert_eq!(streaming.headers["x-upstream-request-id"], "req_2");
     assert_eq!(streaming.headers["content-type"], "text/event-stream");
@@ -590,7 +593,7 @@ async fn a_connection_is_used_again_after_a_plain_answer_and_after_a_stream() {
     let client = client(&upstream.url());
 
     client.complete(&request()).await.unwrap();
-    let streaming = client.stream(&request()).await.unwrap();
+    let streaming = client.stream(&request(), None).await.unwrap();
     drained(streaming.frames).await;
     client.complete(&request()).await.unwrap();
 

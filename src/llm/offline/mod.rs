@@ -3,6 +3,8 @@
 mod answer;
 mod said;
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use futures_util::stream;
 use http::header::{CONTENT_TYPE, HeaderValue};
@@ -66,7 +68,11 @@ impl Provider for Offline {
         Reply::read(StatusCode::OK, headers, body.into())
     }
 
-    async fn stream(&self, request: &ChatRequest) -> Result<Streaming, Failure> {
+    async fn stream(
+        &self,
+        request: &ChatRequest,
+        _: Option<Duration>,
+    ) -> Result<Streaming, Failure> {
         let answer = self.answer(request)?;
         let frames = answer.frames(request.wants_usage()).into_iter().map(Ok);
         let frames: Frames = Box::pin(stream::iter(frames));
@@ -149,7 +155,7 @@ mod tests {
 
     async fn streamed(members: &str) -> Vec<Frame> {
         let members = format!(r#""stream":true,{members}"#);
-        let streaming = offline().stream(&request(&members)).await.unwrap();
+        let streaming = offline().stream(&request(&members), None).await.unwrap();
         streaming.frames.map(Result::unwrap).collect().await
     }
 

@@ -35,12 +35,18 @@ fn is_worth_passing(name: &HeaderName) -> bool {
 /// Whether a body calls itself something that cannot be an event stream. One that says nothing, or
 /// plain text, may be one: not every server is careful.
 pub(super) fn is_document(headers: &HeaderMap) -> bool {
-    let value = headers
+    is_called(headers, b"application/json") || is_called(headers, b"text/html")
+}
+
+pub(super) fn is_event_stream(headers: &HeaderMap) -> bool {
+    is_called(headers, b"text/event-stream")
+}
+
+fn is_called(headers: &HeaderMap, kind: &[u8]) -> bool {
+    headers
         .get(CONTENT_TYPE)
-        .map(|value| value.as_bytes().to_ascii_lowercase());
-    value.is_some_and(|value| {
-        value.starts_with(b"application/json") || value.starts_with(b"text/html")
-    })
+        .and_then(|value| value.as_bytes().get(..kind.len()))
+        .is_some_and(|value| value.eq_ignore_ascii_case(kind))
 }
 
 /// Headers that frame a message or its connection, which only the client itself may set.

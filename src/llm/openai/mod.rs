@@ -125,20 +125,29 @@ impl Provider for OpenAi {
         .await
     }
 
-    async fn stream(&self, request: &ChatRequest) -> Result<Streaming, Failure> {
+    async fn stream(
+        &self,
+        request: &ChatRequest,
+        first_token: Option<Duration>,
+    ) -> Result<Streaming, Failure> {
         let started = Instant::now();
-        let deadline = started + self.timeouts.first_token.min(self.timeouts.total);
+        let timeouts = Timeouts {
+            first_token: first_token.unwrap_or(self.timeouts.first_token),
+            ..self.timeouts
+        };
+        let deadline = started + timeouts.first_token.min(timeouts.total);
         let ask = self.ask(self.completion(request, EVENT_STREAM));
         let (head, body) = within(deadline, Wait::FirstToken, ask).await?.into_parts();
         if head::is_document(&head.headers) {
             return Err(Failure::Garbled("it is not an event stream"));
         }
-        let events = Events::new(body, self.timeouts, started);
+        let events = Events::new(body, timeouts, started);
         let frames: Frames = Box::pin(events.begun().await?);
-        Ok(Streaming {
-            headers: head::worth_passing(&head.headers),
-            frames,
-        })
+        let mut headers = head::worth_passing(&head.headers);
+        if !head::is_event_stream(&headers) {
+            headers.remove(CONTENT_TYPE);
+        }
+        Ok(Streaming { headers, frames })
     }
 
     async fn models(&self) -> Result<Vec<ModelCard>, Failure> {

@@ -94,18 +94,16 @@ async fn the_time_between_frames_is_not_limited_by_the_time_to_the_first() {
 
 #[tokio::test]
 async fn a_model_may_have_a_time_to_the_first_word_of_its_own() {
-    let scene = Scene::set().await;
-    let own = super::configured(&format!(
-        "{}[models.slow]\ntargets = [\"up/public\"]\nfirst_token_timeout = \"200ms\"\n",
-        super::provider("up", &scene.upstream.url())
-    ))
-    .await;
-    let program = own.sign_up("ada").await;
+    let slow = "[models.slow]\ntargets = [\"up/public\"]\nfirst_token_timeout = \"200ms\"\n";
+    let scene = Scene::with("", slow).await;
+    let program = scene.program().await;
     scene.upstream.answers(Script::stream().hang());
     let mut body = ask_stream();
     body["model"] = "slow".into();
 
+    let asked = std::time::Instant::now();
     let reply = program.post(PATH, body).await;
 
     assert_eq!(reply.status, 504);
+    assert!(asked.elapsed().as_secs() < 5, "{:?}", asked.elapsed());
 }
