@@ -7,7 +7,14 @@ use crate::error::{Error, Kind};
 use crate::llm::{Failure, Refusal};
 
 /// Words by which upstreams say that our key is bad.
-const BAD_KEY: [&str; 3] = ["invalid_api_key", "authentication_error", "API_KEY_INVALID"];
+const BAD_KEY: [&str; 3] = [
+    r#""invalid_api_key""#,
+    r#""authentication_error""#,
+    r#""API_KEY_INVALID""#,
+];
+const USED_UP: &str = r#""insufficient_quota""#;
+
+const UNREADABLE: &str = "The model's answer cannot be read.";
 
 /// Whether another target would say the same: the request itself is at fault.
 pub(super) fn is_final(failure: &Failure) -> bool {
@@ -28,10 +35,7 @@ pub(super) fn of(failure: Failure) -> Answer {
         ),
         Failure::Unreachable(_) => failed(upstream_error("The model cannot be reached."), failure),
         Failure::Cut(_) => failed(upstream_error("The model's answer broke off."), failure),
-        Failure::Garbled(_) => failed(
-            upstream_error("The model's answer cannot be read."),
-            failure,
-        ),
+        Failure::Garbled(_) => failed(upstream_error(UNREADABLE), failure),
     }
 }
 
@@ -48,6 +52,8 @@ enum Verdict {
     /// The upstream has failed, and said so by this number.
     Down(u16),
     Redirect,
+    /// It has answered by a number that means nothing here.
+    Foreign,
 }
 
 impl Verdict {
@@ -57,11 +63,12 @@ impl Verdict {
             401 => Self::Key,
             400 | 403 if names_our_key(refusal) => Self::Key,
             402 => Self::Quota,
-            429 if says(refusal, "insufficient_quota") => Self::Quota,
+            429 if says(refusal, USED_UP) => Self::Quota,
             429 => Self::Busy,
             529 => Self::Down(503),
+            400..=499 => Self::Callers,
             code @ 500..=599 => Self::Down(code),
-            _ => Self::Callers,
+            _ => Self::Foreign,
         }
     }
 }
@@ -70,6 +77,7 @@ fn refused(refusal: Refusal) -> Answer {
     let error = match Verdict::of(&refusal) {
         Verdict::Callers | Verdict::Busy => return as_it_is(refusal),
         Verdict::Redirect => upstream_error("The model's server has moved."),
+        Verdict::Foreign => upstream_error(UNREADABLE),
         Verdict::Key => Error::new(
             Kind::Upstream { code: None },
             "upstream_auth",
@@ -105,7 +113,8 @@ fn names_our_key(refusal: &Refusal) -> bool {
     BAD_KEY.iter().any(|word| says(refusal, word))
 }
 
-/// Looked for in the bytes: dialects differ in where they put it.
+/// Looked for in the bytes: dialects differ in where they put it. With its quotes, which are escaped
+/// where a message tells what the caller has said.
 fn says(refusal: &Refusal, word: &str) -> bool {
     memchr::memmem::find(&refusal.body, word.as_bytes()).is_some()
 }
