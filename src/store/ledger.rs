@@ -59,9 +59,11 @@ pub async fn add(tx: &mut Tx<Main>, charges: &[Charge]) -> Result<()> {
     Ok(())
 }
 
-/// Both engines count in signed 64 bits.
+/// Both engines count in signed 64 bits, and what millions of rows add up to must fit as well.
 fn whole(count: u64) -> i64 {
-    i64::try_from(count).unwrap_or(i64::MAX)
+    const MOST: i64 = 1 << 40;
+
+    i64::try_from(count).unwrap_or(MOST).min(MOST)
 }
 
 #[derive(sqlx::FromRow)]
