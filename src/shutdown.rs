@@ -49,9 +49,10 @@ impl Shutdown {
         self.soft.clone().cancelled_owned()
     }
 
-    /// Resolves when what still runs must end now.
+    /// Resolves when what still runs must end now. Each has a token of its own: streams look at
+    /// theirs at every frame, and would wait for each other's lock.
     pub fn forced(&self) -> WaitForCancellationFutureOwned {
-        self.hard.clone().cancelled_owned()
+        self.hard.child_token().cancelled_owned()
     }
 
     /// How many tracked tasks are running.
