@@ -252,20 +252,12 @@ async fn who_sends_much_without_good_credentials_reads_the_refusal_and_no_broken
     let scene = Scene::set().await;
     let listening = scene.app.listen().await;
     let body = "x".repeat(8 << 20);
-    for (credentials, kind, status) in [
-        (vec![], "application/json", 401),
-        (
-            vec![("authorization", "Bearer sk-cg-nobodys")],
-            "application/json",
-            401,
-        ),
-    ] {
-        let _ = kind;
+    for credentials in [vec![], vec![("authorization", "Bearer sk-cg-nobodys")]] {
         let mut caller = Wire::connect(listening.address).await;
 
         caller.post(PATH, &credentials, body.as_bytes()).await;
 
-        assert_eq!(caller.head().await.status, status);
+        assert_eq!(caller.head().await.status, 401);
     }
 }
 
@@ -283,20 +275,4 @@ async fn the_openai_envelope_is_not_exchanged_for_another() {
     error(&reply);
     let house = nobody.get("/api/v1/usage").await;
     assert_eq!(house.header("content-type"), "application/problem+json");
-}
-
-#[tokio::test]
-async fn answers_about_chats_are_kept_by_no_cache() {
-    let scene = Scene::set().await;
-    let program = scene.program().await;
-    for path in [PATH, "/v1/chat/completions"] {
-        scene.upstream.answers(Script::json(200, REPLY));
-        assert_eq!(
-            program.post(path, ask()).await.header("cache-control"),
-            "no-store",
-            "{path}"
-        );
-        let refused = program.post(path, json!({})).await;
-        assert_eq!(refused.header("cache-control"), "no-store", "{path}");
-    }
 }

@@ -19,7 +19,7 @@ impl Schema {
         let name = format!("test_{}", unique());
         run(&server, format!("CREATE SCHEMA {name}")).await;
         let mark = if server.contains('?') { '&' } else { '?' };
-        let url = format!("{server}{mark}options=-csearch_path%3D{name}");
+        let url = format!("{server}{mark}options=-csearch_path%3D{name}&application_name={name}");
         Some(Self { server, name, url })
     }
 
@@ -41,7 +41,8 @@ async fn run(server: &str, sql: String) {
 }
 
 impl Drop for Schema {
-    /// On a thread of its own: the test's runtime may be the one that waits here.
+    /// On a thread of its own: the test's runtime may be the one that waits here. What it has left
+    /// in the middle of a transaction would wait for us as we for it, and is ended.
     fn drop(&mut self) {
         let (server, name) = (self.server.clone(), self.name.clone());
         let dropped = std::thread::spawn(move || {
@@ -49,6 +50,11 @@ impl Drop for Schema {
                 .enable_all()
                 .build()
                 .unwrap();
+            let end = format!(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+                 WHERE application_name = '{name}'"
+            );
+            runtime.block_on(run(&server, end));
             runtime.block_on(run(&server, format!("DROP SCHEMA {name} CASCADE")));
         });
         dropped.join().ok();
