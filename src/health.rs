@@ -39,6 +39,7 @@ pub struct Report {
 
 /// How one dependency does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = Dependency)]
 pub struct Answer {
     pub status: State,
     /// How long it took to answer.
@@ -47,6 +48,7 @@ pub struct Answer {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
+#[schema(as = DependencyStatus)]
 pub enum State {
     Up,
     Down,
@@ -71,7 +73,7 @@ impl Health {
         {
             return report;
         }
-        let report = self.ask().await;
+        let report = Box::pin(self.ask()).await;
         *last = Some((now, report));
         report
     }

@@ -1,6 +1,6 @@
 //! The HTTP edge: what can be asked, by whom, and how it is answered.
 //!
-//! `service` is the table of contents: the areas, then the layers from the inside out.
+//! `routes` is the table of contents, area by area; `layered` is what all of them stand behind.
 
 pub mod auth;
 pub mod kit;
@@ -25,8 +25,12 @@ use crate::state::App;
 /// Everything that answers requests. Each route answers with and without a slash at its end.
 pub fn service(app: App) -> NormalizePath<Router> {
     let (documented, _) = routes().split_for_parts();
-    let router = documented
-        .merge(aliases())
+    layered(documented.merge(aliases()), app)
+}
+
+/// The layers around these routes, from the inside out.
+pub fn layered(routes: Router<App>, app: App) -> NormalizePath<Router> {
+    let whole = routes
         .fallback(nowhere)
         .method_not_allowed_fallback(wrong_method)
         .layer(from_fn_with_state(app.clone(), layers::csrf::check))
@@ -38,7 +42,7 @@ pub fn service(app: App) -> NormalizePath<Router> {
         .layer(from_fn_with_state(app.clone(), layers::headers::harden))
         .layer(from_fn_with_state(app.clone(), layers::trace::identify))
         .with_state(app);
-    NormalizePathLayer::trim_trailing_slash().layer(router)
+    NormalizePathLayer::trim_trailing_slash().layer(whole)
 }
 
 /// The operations of the OpenAPI document, area by area.

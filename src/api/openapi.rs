@@ -7,6 +7,8 @@ use utoipa::openapi::security::{
 };
 use utoipa::{Modify, OpenApi as _};
 
+use crate::api::kit::envelope::{Envelope, OpenAiEnvelope, Problem};
+
 /// What stands above the operations.
 #[derive(Debug, utoipa::OpenApi)]
 #[openapi(
@@ -25,6 +27,7 @@ use utoipa::{Modify, OpenApi as _};
         (name = "completions", description = "What OpenAI's clients speak to."),
         (name = "usage", description = "What was used, and what it cost."),
     ),
+    components(schemas(Envelope<'static>, OpenAiEnvelope<'static>, Problem<'static>)),
     modifiers(&Security),
     security(("bearerAuth" = []), ("cookieAuth" = []), ("apiKeyAuth" = []), ("oauth2Password" = [])),
 )]

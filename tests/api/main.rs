@@ -6,10 +6,14 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
+    unreachable_pub,
     reason = "a test fails by panicking"
 )]
 
+mod edge;
 mod llm;
+mod openapi;
+mod openapi_doors;
 mod relay;
 mod smoke;
 mod support;

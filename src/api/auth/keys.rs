@@ -9,8 +9,8 @@ use crate::api::kit::caller::WithSession;
 use crate::api::kit::created::Created;
 use crate::api::kit::extract::{Json, Path};
 use crate::api::kit::page::{Asked, Page, Paged, Paging};
-use crate::api::kit::problem::{
-    BadBody, BadParameters, Envelope, Failures, Missing, Unauthenticated,
+use crate::api::kit::refusals::{
+    BadBody, BadParameters, Failures, Missing, TooMany, Unauthenticated,
 };
 use crate::auth;
 use crate::domain::{ApiKey, KeyId, Name, Scope, Ts};
@@ -34,6 +34,10 @@ pub struct NewKey {
 
 /// A key with its secret, which is shown this once.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(examples(json!({"id": "0199d3f2-9d5e-7c41-8a51-0c7c0e1f3a55", "name": "nightly job",
+    "prefix": "sk-cg-4fT9xQ2a", "last_four": "x7Qp", "scopes": ["completions", "models"],
+    "models": null, "created_at": "2026-11-21T09:30:00.25Z",
+    "expires_at": "2027-02-19T09:30:00.25Z", "last_used_at": null, "key": "sk-cg-4fT9xQ2a..."})))]
 pub struct CreatedKey {
     #[serde(flatten)]
     about: ApiKey,
@@ -48,9 +52,9 @@ pub struct CreatedKey {
 #[utoipa::path(post, path = "/api/v1/api-keys", operation_id = "api_keys_create", tag = "api-keys",
     request_body = NewKey, security(("bearerAuth" = []), ("cookieAuth" = []), ("oauth2Password" = [])),
     responses(
-        (status = 201, body = CreatedKey, headers(("Location" = String))),
-        (status = 409, description = "There are too many keys.", body = Envelope<'static>),
-        Unauthenticated, BadBody, Failures))]
+        (status = 201, description = "The new key.", body = CreatedKey,
+            headers(("Location" = String, description = "Where the key is."))),
+        Unauthenticated, TooMany, BadBody, Failures))]
 pub async fn create(
     caller: WithSession,
     app: App,
@@ -75,7 +79,15 @@ pub async fn create(
 #[utoipa::path(get, path = "/api/v1/api-keys", operation_id = "api_keys_list", tag = "api-keys",
     params(Asked), security(("bearerAuth" = []), ("cookieAuth" = []), ("oauth2Password" = [])),
     responses(
-        (status = 200, body = Page<ApiKey>, headers(("Link" = String), ("X-Total-Count" = u64))),
+        (status = 200, description = "One page of keys.", body = Page<ApiKey>,
+            headers(
+                ("Link" = String, description = "RFC 8288: first, prev, next, last."),
+                ("X-Total-Count" = u64, description = "Keys on all pages.")),
+            example = json!({"items": [{"id": "0199d3f2-9d5e-7c41-8a51-0c7c0e1f3a55",
+                "name": "nightly job", "prefix": "sk-cg-4fT9xQ2a", "last_four": "x7Qp",
+                "scopes": ["completions", "models"], "models": null,
+                "created_at": "2026-11-21T09:30:00.25Z", "expires_at": "2027-02-19T09:30:00.25Z",
+                "last_used_at": null}], "total": 1, "page": 1, "size": 20, "pages": 1})),
         Unauthenticated, BadParameters, Failures))]
 pub async fn list(caller: WithSession, app: App, paging: Paging) -> Result<Paged<ApiKey>> {
     let (keys, total) = app

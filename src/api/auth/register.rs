@@ -5,7 +5,7 @@ use utoipa::ToSchema;
 
 use crate::api::kit::created::Created;
 use crate::api::kit::extract::Json;
-use crate::api::kit::problem::{BadBody, Envelope, Failures};
+use crate::api::kit::refusals::{BadBody, CannotJoin, Failures};
 use crate::auth;
 use crate::config::SecretString;
 use crate::domain::{Email, Name, User, Username};
@@ -27,6 +27,10 @@ pub struct NewAccount {
 }
 
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(examples(json!({"user": {"id": "0199d3f2-9d5e-7c41-8a51-0c7c0e1f3a55",
+        "email": "ada@example.com", "username": "ada", "name": "Ada Lovelace", "role": "user",
+        "status": "active", "email_verified": false, "created_at": "2026-11-21T09:30:00.25Z",
+        "updated_at": "2026-11-21T09:30:00.25Z", "last_seen_at": null}})))]
 pub struct Registered {
     user: User,
 }
@@ -37,10 +41,9 @@ pub struct Registered {
 /// that cannot be hidden while addresses are not verified.
 #[utoipa::path(post, path = "/api/v1/auth/register", operation_id = "auth_register", tag = "auth",
     security(()), request_body = NewAccount, responses(
-        (status = 201, body = Registered, headers(("Location" = String))),
-        (status = 403, description = "Registration is closed.", body = Envelope<'static>),
-        (status = 409, description = "`email_taken` or `username_taken`.", body = Envelope<'static>),
-        BadBody, Failures))]
+        (status = 201, description = "The new account.", body = Registered,
+            headers(("Location" = String, description = "Where to ask who one is."))),
+        CannotJoin, BadBody, Failures))]
 pub async fn register(app: App, Json(new): Json<NewAccount>) -> Result<Created<Registered>> {
     let user = app
         .auth

@@ -8,14 +8,14 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::cookie::{self, Cookies};
-use crate::api::kit::caller::shown;
+use crate::api::kit::caller::{in_cookie, in_header};
 use crate::api::kit::client::Client;
-use crate::api::kit::extract::{Json, JsonOrForm};
-use crate::api::kit::problem::{BadBody, Envelope, Failures};
+use crate::api::kit::extract::{Json, JsonOrForm, broken};
+use crate::api::kit::refusals::{BadBody, CannotSignIn, Failures, ForeignSite};
 use crate::auth::{LogIn, SignedIn};
 use crate::config::SecretString;
 use crate::domain::User;
-use crate::error::{Error, Result};
+use crate::error::{Error, Field, Location, Result};
 use crate::state::App;
 
 /// Who wants to sign in. As a form it is the OAuth 2 password grant (RFC 6749 §4.3.2).
@@ -59,10 +59,9 @@ pub struct Tokens {
     request_body(description = "JSON or form.", content(
         (Credentials = "application/json"), (Credentials = "application/x-www-form-urlencoded"))),
     responses(
-        (status = 200, body = Tokens, headers(("Set-Cookie" = String))),
-        (status = 401, description = "`invalid_credentials`, whatever was wrong.", body = Envelope<'static>),
-        (status = 403, description = "The password is right, and the account may not sign in; or the request comes from a foreign site.", body = Envelope<'static>),
-        BadBody, Failures))]
+        (status = 200, description = "Signed in.", body = Tokens,
+            headers(("Set-Cookie" = String, description = "The session cookie."))),
+        CannotSignIn, BadBody, Failures))]
 pub async fn log_in(
     app: App,
     client: Client,
@@ -89,15 +88,22 @@ pub async fn log_in(
 fn one_name(email: Option<String>, username: Option<String>) -> Result<String> {
     match (email, username) {
         (Some(name), None) | (None, Some(name)) => Ok(name),
-        (None, None) => {
-            Err(Error::invalid("validation_error", "Field 'email' is missing.").at("email"))
-        }
-        (Some(_), Some(_)) => Err(Error::invalid(
-            "validation_error",
-            "Send either 'email' or 'username', not both.",
-        )
-        .at("username")),
+        (None, None) => Err(rule("email", "missing", "or 'username' must be sent")),
+        (Some(_), Some(_)) => Err(rule(
+            "username",
+            "ambiguous",
+            "must not be sent beside 'email'",
+        )),
     }
+}
+
+fn rule(name: &'static str, code: &'static str, rule: &'static str) -> Error {
+    broken(vec![Field {
+        name: name.into(),
+        location: Location::Body,
+        code,
+        message: rule.into(),
+    }])
 }
 
 fn answer(cookies: &Cookies<'_>, signed_in: SignedIn) -> Response {
@@ -118,14 +124,20 @@ fn answer(cookies: &Cookies<'_>, signed_in: SignedIn) -> Response {
 /// has no session is signed out already.
 #[utoipa::path(post, path = "/api/v1/auth/logout", operation_id = "auth_logout", tag = "auth",
     security((), ("bearerAuth" = []), ("cookieAuth" = [])),
-    responses((status = 204, description = "Signed out.", headers(("Set-Cookie" = String))), Failures))]
+    responses(
+        (status = 204, description = "Signed out.",
+            headers(("Set-Cookie" = String, description = "Takes the session cookie away."))),
+        ForeignSite, Failures))]
 pub async fn log_out(
     app: App,
     client: Client,
     headers: HeaderMap,
     jar: CookieJar,
 ) -> Result<Response> {
-    if let Ok(Some(credential)) = shown(&headers, &jar, &app.config.cookie.name) {
+    let header = in_header(&headers).unwrap_or_default();
+    let cookie = in_cookie(&jar, &app.config.cookie.name);
+    // A browser may send both, and neither is to open anything from now on.
+    for credential in [header, cookie].into_iter().flatten() {
         app.auth.log_out(&credential).await?;
     }
 

@@ -66,7 +66,7 @@ impl OptionalFromRequestParts<App> for Caller {
         let Some(shown) = shown(&parts.headers, &jar, &app.config.cookie.name)? else {
             return Ok(None);
         };
-        let principal = app.auth.verify(shown).await?;
+        let principal = Box::pin(app.auth.verify(shown)).await?;
         tracing::Span::current().record("user.id", tracing::field::display(&principal.user));
         Ok(Some(Self(principal)))
     }
@@ -89,11 +89,21 @@ impl FromRequestParts<App> for WithSession {
 }
 
 /// The one credential that counts. A header never falls back to the cookie.
-pub fn shown<'a>(
+fn shown<'a>(
     headers: &'a HeaderMap,
     jar: &'a CookieJar,
     cookie: &str,
 ) -> Result<Option<Credential<'a>>> {
+    let in_header = in_header(headers)?;
+    Ok(in_header.or_else(|| in_cookie(jar, cookie)))
+}
+
+pub fn in_cookie<'a>(jar: &'a CookieJar, name: &str) -> Option<Credential<'a>> {
+    let cookie = jar.get(name)?;
+    Some(Credential::Cookie(cookie.value()))
+}
+
+pub fn in_header(headers: &HeaderMap) -> Result<Option<Credential<'_>>> {
     let bearers = headers.get_all(AUTHORIZATION).iter();
     let keys = KEY_HEADERS
         .into_iter()
@@ -102,9 +112,7 @@ pub fn shown<'a>(
         .map(|value| (true, value))
         .chain(keys.map(|value| (false, value)));
     let Some((is_bearer, value)) = in_headers.next() else {
-        return Ok(jar
-            .get(cookie)
-            .map(|cookie| Credential::Cookie(cookie.value())));
+        return Ok(None);
     };
     if in_headers.next().is_some() {
         return Err(invalid_request("Credentials stand in more than one place."));

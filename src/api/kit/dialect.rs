@@ -4,12 +4,15 @@ use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
-use http::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE};
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, VARY};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use serde::Serialize;
-use serde_json::{Value, json};
 
-use super::problem::{Details, Envelope, FieldAtFault, OpenAiEnvelope, OpenAiProblem, Refusal};
+use super::accept;
+use super::envelope::{
+    Details, Envelope, FieldAtFault, OpenAiEnvelope, OpenAiProblem, Problem, ProblemField,
+};
+use super::problem::Refusal;
 use crate::domain::{RequestId, Ts};
 use crate::error::{Error, Field, Kind, Location};
 use crate::state::App;
@@ -25,6 +28,8 @@ pub enum Dialect {
     OpenAi,
 }
 
+const PROBLEM: &str = "application/problem+json";
+
 /// The OpenAI-compatible branches; what lies below them speaks likewise.
 const OPENAI: [&str; 4] = [
     "/v1",
@@ -36,13 +41,9 @@ const OPENAI: [&str; 4] = [
 impl Dialect {
     /// The path decides, so that what no route was found for speaks as its neighbours do.
     fn of(path: &str, headers: &HeaderMap) -> Self {
-        let lies_below = |branch: &&str| {
-            path.strip_prefix(*branch)
-                .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-        };
-        if OPENAI.iter().any(lies_below) {
+        if OPENAI.iter().any(|branch| lies_below(branch, path)) {
             Self::OpenAi
-        } else if asks_for_problem(headers) {
+        } else if accept::names(headers, PROBLEM) {
             Self::Problem
         } else {
             Self::House
@@ -50,12 +51,10 @@ impl Dialect {
     }
 }
 
-fn asks_for_problem(headers: &HeaderMap) -> bool {
-    headers
-        .get_all(ACCEPT)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .any(|value| value.contains("application/problem+json"))
+/// Whether `path` is `branch` or something under it.
+pub fn lies_below(branch: &str, path: &str) -> bool {
+    path.strip_prefix(branch)
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 /// Gives every refusal its body.
@@ -74,10 +73,14 @@ fn said(error: &Error, response: Response, dialect: Dialect, at: (Ts, &str)) -> 
     let (mut parts, _) = response.into_parts();
     let (kind, body) = match dialect {
         Dialect::House => ("application/json", house(error, at)),
-        Dialect::Problem => ("application/problem+json", problem(error, parts.status, at)),
+        Dialect::Problem => (PROBLEM, problem(error, parts.status, at)),
         Dialect::OpenAi => ("application/json", openai(error)),
     };
     parts.headers.remove(CONTENT_LENGTH);
+    if dialect != Dialect::OpenAi {
+        let accept = HeaderValue::from_static("accept");
+        parts.headers.append(VARY, accept);
+    }
     parts
         .headers
         .insert(CONTENT_TYPE, HeaderValue::from_static(kind));
@@ -96,31 +99,41 @@ fn house(error: &Error, (timestamp, request_id): (Ts, &str)) -> String {
 }
 
 fn problem(error: &Error, status: StatusCode, (timestamp, request_id): (Ts, &str)) -> String {
-    let pointers: Vec<_> = error.fields.iter().map(pointer).collect();
-    json!({
-        "type": "about:blank",
-        "title": status.canonical_reason(),
-        "status": status.as_u16(),
-        "detail": error.message,
-        "code": error.code,
-        "errors": pointers,
-        "timestamp": timestamp,
-        "request_id": request_id,
+    written(&Problem {
+        r#type: "about:blank",
+        title: status.canonical_reason().unwrap_or("Error"),
+        status: status.as_u16(),
+        detail: &error.message,
+        code: error.code,
+        errors: error.fields.iter().map(problem_field).collect(),
+        timestamp,
+        request_id,
     })
-    .to_string()
 }
 
-fn pointer(field: &Field) -> Value {
-    let place = match field.location {
-        Location::Body => json!({"pointer": format!("#/{}", field.name.replace('.', "/"))}),
-        Location::Query | Location::Path => json!({"parameter": field.name}),
-        Location::Header => json!({"header": field.name}),
+fn problem_field(field: &Field) -> ProblemField<'_> {
+    let mut told = ProblemField {
+        detail: &field.message,
+        code: field.code,
+        pointer: None,
+        parameter: None,
+        header: None,
     };
-    let mut whole = json!({"detail": field.message, "code": field.code});
-    if let (Value::Object(whole), Value::Object(place)) = (&mut whole, place) {
-        whole.extend(place);
+    match field.location {
+        Location::Body => told.pointer = Some(pointer(&field.name)),
+        Location::Query | Location::Path => told.parameter = Some(&field.name),
+        Location::Header => told.header = Some(&field.name),
     }
-    whole
+    told
+}
+
+/// RFC 6901: `items.0.title` as `#/items/0/title`; the whole body is `#`.
+fn pointer(name: &str) -> String {
+    let escaped = name.replace('~', "~0").replace('/', "~1");
+    match escaped.as_str() {
+        "" => "#".to_owned(),
+        path => format!("#/{}", path.replace('.', "/")),
+    }
 }
 
 /// What OpenAI's own servers would say: programs branch on `type` and `code`.
@@ -173,6 +186,8 @@ fn at_fault(field: &Field) -> FieldAtFault<'_> {
 
 #[cfg(test)]
 mod tests {
+    use http::header::ACCEPT;
+
     use super::*;
 
     #[test]

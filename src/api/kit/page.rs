@@ -8,9 +8,11 @@ use http::{HeaderName, HeaderValue, Uri};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::extract::{Json, Query};
+use super::extract::{Json, Query, broken};
 use crate::error::{Error, Field, Location, Result};
 
+/// Items of the largest page.
+const LARGEST: u32 = 100;
 const X_TOTAL_COUNT: HeaderName = HeaderName::from_static("x-total-count");
 
 /// Which page is asked for.
@@ -18,11 +20,11 @@ const X_TOTAL_COUNT: HeaderName = HeaderName::from_static("x-total-count");
 #[into_params(parameter_in = Query)]
 pub struct Asked {
     /// From 1.
-    #[param(default = 1, minimum = 1)]
-    page: Option<u32>,
+    #[param(value_type = Option<u32>, default = 1, minimum = 1)]
+    page: Option<i64>,
     /// How many items a page holds.
-    #[param(default = 20, minimum = 1, maximum = 100)]
-    size: Option<u32>,
+    #[param(value_type = Option<u32>, default = 20, minimum = 1, maximum = 100)]
+    size: Option<i64>,
 }
 
 /// The page asked for, and where it was asked for.
@@ -54,32 +56,28 @@ impl<S: Send + Sync> FromRequestParts<S> for Paging {
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self> {
         let Query(asked) = Query::<Asked>::from_request_parts(parts, state).await?;
-        let (page, size) = (asked.page.unwrap_or(1), asked.size.unwrap_or(20));
-        let mut faults = Vec::new();
-        if page < 1 {
-            faults.push(out_of_range("page", "must be at least 1"));
+        let page = within("page", asked.page.unwrap_or(1), u32::MAX);
+        let size = within("size", asked.size.unwrap_or(20), LARGEST);
+        let uri = parts.uri.clone();
+        match (page, size) {
+            (Ok(page), Ok(size)) => Ok(Self { page, size, uri }),
+            (page, size) => Err(broken(
+                [page.err(), size.err()].into_iter().flatten().collect(),
+            )),
         }
-        if !(1..=100).contains(&size) {
-            faults.push(out_of_range("size", "must be between 1 and 100"));
-        }
-        if !faults.is_empty() {
-            return Err(Error::fields(faults));
-        }
-        Ok(Self {
-            page,
-            size,
-            uri: parts.uri.clone(),
-        })
     }
 }
 
-fn out_of_range(name: &'static str, message: &'static str) -> Field {
-    Field {
-        name: name.into(),
-        location: Location::Query,
-        code: "out_of_range",
-        message: message.into(),
-    }
+fn within(name: &'static str, asked: i64, most: u32) -> Result<u32, Field> {
+    u32::try_from(asked)
+        .ok()
+        .filter(|number| (1..=most).contains(number))
+        .ok_or_else(|| Field {
+            name: name.into(),
+            location: Location::Query,
+            code: "out_of_range",
+            message: format!("must be between 1 and {most}").into(),
+        })
 }
 
 impl Paging {

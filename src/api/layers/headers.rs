@@ -9,6 +9,7 @@ use http::header::{
 };
 use http::{HeaderMap, HeaderName};
 
+use crate::api::kit::dialect::lies_below;
 use crate::state::App;
 
 const CORP: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
@@ -16,19 +17,20 @@ const PERMISSIONS_POLICY: HeaderName = HeaderName::from_static("permissions-poli
 const TWO_YEARS: &str = "max-age=63072000; includeSubDomains";
 
 /// Branches whose answers belong to one person.
-const PRIVATE: [&str; 6] = [
+const PRIVATE: [&str; 8] = [
     "/api/v1/auth",
     "/api/v1/api-keys",
     "/api/v1/usage",
     "/api/v1/status/user",
     "/status/user",
     "/api/v1/chat",
+    "/api/v1/models",
+    "/v1",
 ];
 
 pub async fn harden(State(app): State<App>, request: Request, next: Next) -> Response {
-    let is_private = PRIVATE
-        .iter()
-        .any(|branch| request.uri().path().starts_with(branch));
+    let path = request.uri().path();
+    let is_private = PRIVATE.iter().any(|branch| lies_below(branch, path));
     let is_https = app
         .config
         .http

@@ -9,7 +9,8 @@ use http::{HeaderName, HeaderValue, StatusCode};
 use crate::api::kit::caller::Caller;
 use crate::api::kit::extract::Raw;
 use crate::api::kit::frames::Frames;
-use crate::api::openai::document::{ChatChunk, ChatCompletion, ChatRequestBody, OpenAiFailures};
+use crate::api::kit::refusals::{OpenAiFailures, RelayFailures};
+use crate::api::openai::document::{ChatChunk, ChatCompletion, ChatRequestBody};
 use crate::domain::{RequestId, Scope};
 use crate::error::Result;
 use crate::llm::ChatRequest;
@@ -29,7 +30,7 @@ const X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering
     responses(
         (status = 200, description = "The answer, whole or as a stream.", content(
             (ChatCompletion = "application/json"), (ChatChunk = "text/event-stream"))),
-        OpenAiFailures))]
+        OpenAiFailures, RelayFailures))]
 pub async fn create(
     caller: Caller,
     app: App,

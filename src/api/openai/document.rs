@@ -3,9 +3,7 @@
 
 use serde::Serialize;
 use serde_json::Value;
-use utoipa::{IntoResponses, ToSchema};
-
-use crate::api::kit::problem::OpenAiEnvelope;
+use utoipa::ToSchema;
 
 /// A chat-completion request as OpenAI defines it; members that are not named here pass untouched.
 #[derive(Debug, Serialize, ToSchema)]
@@ -60,54 +58,4 @@ pub struct ChatChunk {
     created: u64,
     model: String,
     choices: Vec<Value>,
-}
-
-/// What an OpenAI-compatible route may answer besides success.
-#[derive(Debug, IntoResponses)]
-pub enum OpenAiFailures {
-    #[response(
-        status = 400,
-        description = "The body is not JSON, or a member breaks a rule; or the upstream says so."
-    )]
-    Malformed(#[to_schema] OpenAiEnvelope<'static>),
-    #[response(
-        status = 401,
-        description = "There are no credentials, or they are not (or no longer) good."
-    )]
-    Unauthenticated(#[to_schema] OpenAiEnvelope<'static>),
-    #[response(
-        status = 403,
-        description = "The API key lacks the scope, or the request comes from a foreign site."
-    )]
-    Forbidden(#[to_schema] OpenAiEnvelope<'static>),
-    #[response(status = 404, description = "`model_not_found`.")]
-    NotFound(#[to_schema] OpenAiEnvelope<'static>),
-    #[response(status = 408, description = "The body did not arrive in time.")]
-    Slow(#[to_schema] OpenAiEnvelope<'static>),
-    #[response(status = 413, description = "The body is over the limit.")]
-    TooLarge(#[to_schema] OpenAiEnvelope<'static>),
-    #[response(status = 415, description = "The body is not sent as JSON.")]
-    Unsupported(#[to_schema] OpenAiEnvelope<'static>),
-    #[response(
-        status = 429,
-        description = "The upstream is asked too often; `Retry-After` says when to come back."
-    )]
-    TooMany(#[to_schema] OpenAiEnvelope<'static>),
-    #[response(
-        status = 500,
-        description = "Something went wrong on our side, or on the upstream's."
-    )]
-    Internal(#[to_schema] OpenAiEnvelope<'static>),
-    #[response(
-        status = 502,
-        description = "`upstream_error` or `upstream_auth`: the upstream's answer cannot be used."
-    )]
-    Upstream(#[to_schema] OpenAiEnvelope<'static>),
-    #[response(
-        status = 503,
-        description = "`ai_not_configured`, `upstream_quota`, or a database cannot be reached."
-    )]
-    Unavailable(#[to_schema] OpenAiEnvelope<'static>),
-    #[response(status = 504, description = "`upstream_timeout`.")]
-    Timeout(#[to_schema] OpenAiEnvelope<'static>),
 }

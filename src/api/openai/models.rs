@@ -4,9 +4,9 @@ use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use super::document::OpenAiFailures;
 use crate::api::kit::caller::Caller;
 use crate::api::kit::extract::{Json, Path};
+use crate::api::kit::refusals::{MissingModel, OpenAiFailures};
 use crate::domain::Scope;
 use crate::error::Result;
 use crate::relay::ModelEntry;
@@ -14,8 +14,9 @@ use crate::state::App;
 
 /// OpenAI's list shape.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ModelList, examples(json!({"object": "list", "data": [{
+    "id": "gpt-4o-mini", "object": "model", "created": 1_721_172_741, "owned_by": "openai"}]})))]
 pub struct Models {
-    #[schema(examples("list"))]
     object: &'static str,
     #[schema(value_type = Vec<Model>)]
     data: Vec<Value>,
@@ -37,7 +38,7 @@ pub struct Model {
 ///
 /// The configured names, and what the providers list. A provider that does not answer is left out.
 #[utoipa::path(get, path = "/api/v1/models", operation_id = "models_list", tag = "completions",
-    responses((status = 200, body = Models), OpenAiFailures))]
+    responses((status = 200, description = "All models.", body = Models), OpenAiFailures))]
 pub async fn list(caller: Caller, app: App) -> Result<Json<Models>> {
     caller.require(Scope::Models)?;
     let models = app.relay.models(&caller).await?;
@@ -53,7 +54,7 @@ pub async fn list(caller: Caller, app: App) -> Result<Json<Models>> {
 /// The name may hold slashes.
 #[utoipa::path(get, path = "/api/v1/models/{id}", operation_id = "models_get", tag = "completions",
     params(("id" = String, Path, description = "A public model name; slashes may stand in it.")),
-    responses((status = 200, body = Model), OpenAiFailures))]
+    responses((status = 200, description = "One model.", body = Model), OpenAiFailures, MissingModel))]
 pub async fn one(caller: Caller, app: App, Path(id): Path<String>) -> Result<Json<Value>> {
     caller.require(Scope::Models)?;
     let model = app.relay.model(&caller, &id).await?;

@@ -4,10 +4,10 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::api::kit::caller::Caller;
-use crate::api::kit::extract::{Json, Query};
-use crate::api::kit::problem::{BadParameters, Failures, Unauthenticated};
+use crate::api::kit::extract::{Json, Query, broken};
+use crate::api::kit::refusals::{BadParameters, Failures, Unauthenticated};
 use crate::domain::{Grouping, Scope, Sums, Ts, UsageRow, UserId};
-use crate::error::{Error, Location, Result};
+use crate::error::{Error, Field, Location, Result};
 use crate::state::App;
 use crate::store::ledger::{self, Span};
 
@@ -23,6 +23,7 @@ pub struct Asked {
     from: Option<Ts>,
     /// RFC 3339, or a day, which is then the last. Now unless said.
     to: Option<String>,
+    /// What is added up. By day unless said.
     #[serde(default)]
     #[param(value_type = Option<Grouping>, inline)]
     group_by: Grouping,
@@ -34,30 +35,40 @@ pub struct Asked {
 
 /// Usage by day, model or key; money in micro-dollars.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(examples(json!({
+    "items": [{"day": "2026-11-21", "requests": 3, "prompt_tokens": 900, "cached_tokens": 0,
+        "completion_tokens": 120, "reasoning_tokens": 0, "cost_microusd": 207}],
+    "total": {"requests": 3, "prompt_tokens": 900, "cached_tokens": 0, "completion_tokens": 120,
+        "reasoning_tokens": 0, "cost_microusd": 207}})))]
 pub struct Usage {
     items: Vec<Item>,
     total: Sums,
 }
 
-/// The sums of one day, model or key: the one that was asked for is there.
+/// The sums of one day, model or key: by what was asked for.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct Item {
-    #[serde(flatten)]
-    group: Group,
-    #[serde(flatten)]
-    sums: Sums,
-}
-
-/// What the sums are of.
-#[derive(Debug, Serialize, ToSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum Group {
-    /// `2026-11-21`
-    Day(String),
-    /// A public name.
-    Model(String),
-    /// A key's id; null for what came by a session.
-    Key(Option<String>),
+#[serde(untagged)]
+#[schema(as = UsageItem)]
+pub enum Item {
+    Day {
+        /// In UTC.
+        #[schema(examples("2026-11-21"))]
+        day: String,
+        #[serde(flatten)]
+        sums: Sums,
+    },
+    Model {
+        model: String,
+        #[serde(flatten)]
+        sums: Sums,
+    },
+    Key {
+        /// The key's id; null for what came by a session.
+        #[schema(required = true)]
+        key: Option<String>,
+        #[serde(flatten)]
+        sums: Sums,
+    },
 }
 
 /// Add up usage
@@ -66,9 +77,11 @@ pub enum Group {
 /// unless said.
 #[utoipa::path(get, path = "/api/v1/usage", operation_id = "usage_get", tag = "usage",
     params(Asked),
-    responses((status = 200, body = Usage), Unauthenticated, BadParameters, Failures))]
-pub async fn get(caller: Caller, app: App, Query(asked): Query<Asked>) -> Result<Json<Usage>> {
+    responses((status = 200, description = "The sums.", body = Usage),
+        Unauthenticated, BadParameters, Failures))]
+pub async fn get(caller: Caller, app: App, asked: Result<Query<Asked>>) -> Result<Json<Usage>> {
     caller.require(Scope::UsageRead)?;
+    let Query(asked) = asked?;
     let span = span(&caller, &asked, app.now())?;
     let mut conn = app.main.read().await?;
     let rows = match asked.group_by {
@@ -87,31 +100,27 @@ pub async fn get(caller: Caller, app: App, Query(asked): Query<Asked>) -> Result
 }
 
 fn span(caller: &Caller, asked: &Asked, now: Ts) -> Result<Span> {
+    let user = whose(caller, asked)?;
     let until = match &asked.to {
         Some(text) => end(text)?,
         None => now.plus(std::time::Duration::from_micros(1)),
     };
     let from = asked.from.unwrap_or_else(|| until.plus_days(-30));
     if from >= until {
-        return Err(out_of_range("from", "must be before 'to'"));
+        return Err(breaks("from", "out_of_range", "must be before 'to'"));
     }
     if from < until.plus_days(-LONGEST) {
-        return Err(out_of_range("from", "must be at most 366 days before 'to'"));
+        let rule = "must be at most 366 days before 'to'";
+        return Err(breaks("from", "out_of_range", rule));
     }
-    Ok(Span {
-        user: whose(caller, asked)?,
-        from,
-        until,
-    })
+    Ok(Span { user, from, until })
 }
 
 /// A day is meant to its end.
 fn end(text: &str) -> Result<Ts> {
     let moment = Ts::parse(text).ok_or_else(|| {
-        out_of_range(
-            "to",
-            "must be a time in RFC 3339, such as 2026-01-31T12:00:00Z, or a day",
-        )
+        let rule = "must be a time in RFC 3339, such as 2026-01-31T12:00:00Z, or a day";
+        breaks("to", "invalid", rule)
     })?;
     Ok(if text.len() == 10 {
         moment.plus_days(1)
@@ -132,28 +141,39 @@ fn whose(caller: &Caller, asked: &Asked) -> Result<Option<UserId>> {
         ));
     }
     match asked.user_id.as_deref().map(UserId::parse) {
-        _ if is_all => Ok(None),
+        None => Ok(None),
+        Some(_) if is_all => Err(breaks(
+            "user_id",
+            "ambiguous",
+            "must not be sent beside 'all'",
+        )),
         Some(Some(user)) => Ok(Some(user)),
-        _ => Err(out_of_range("user_id", "must be 1 to 255 characters")),
+        Some(None) => Err(breaks(
+            "user_id",
+            "invalid",
+            "must have 1 to 255 characters",
+        )),
     }
 }
 
-fn out_of_range(name: &'static str, rule: &'static str) -> Error {
-    let mut error = Error::invalid("validation_error", format!("Parameter '{name}' {rule}."))
-        .at_in(Location::Query, name);
-    for field in &mut error.fields {
-        field.code = "out_of_range";
-        field.message = rule.into();
-    }
-    error
+fn breaks(name: &'static str, code: &'static str, rule: &'static str) -> Error {
+    broken(vec![Field {
+        name: name.into(),
+        location: Location::Query,
+        code,
+        message: rule.into(),
+    }])
 }
 
 fn item(row: UsageRow, grouping: Grouping) -> Item {
     let UsageRow { label, sums } = row;
-    let group = match grouping {
-        Grouping::Day => Group::Day(label.unwrap_or_default()),
-        Grouping::Model => Group::Model(label.unwrap_or_default()),
-        Grouping::Key => Group::Key(label),
-    };
-    Item { group, sums }
+    let named = || label.clone().unwrap_or_default();
+    match grouping {
+        Grouping::Day => Item::Day { day: named(), sums },
+        Grouping::Model => Item::Model {
+            model: named(),
+            sums,
+        },
+        Grouping::Key => Item::Key { key: label, sums },
+    }
 }

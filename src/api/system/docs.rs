@@ -42,6 +42,8 @@ static SETTINGS: LazyLock<Arc<Config<'static>>> = LazyLock::new(|| {
     let config = Config::from("/openapi.json")
         .persist_authorization(true)
         .display_request_duration(true)
+        // Else a badge asks a server of Swagger's about the document.
+        .validator_url("none")
         .try_it_out_enabled(true);
     Arc::new(config)
 });

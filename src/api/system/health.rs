@@ -8,15 +8,17 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::api::kit::extract::Json;
-use crate::api::kit::problem::Failures;
 use crate::domain::Ts;
 use crate::health::{Answer, Report};
 use crate::state::App;
 
 /// The process itself; no dependency is asked.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Health, examples(json!({"status": "healthy", "service": "concierge", "version": "0.1.0", "api_version": "v1",
+    "timestamp": "2026-11-21T09:30:00.25Z", "connections": 3,
+    "details": {"uptime": "1d 02:03:04", "uptime_seconds": 93_784, "memory_usage": "17.3 MiB",
+        "memory_bytes": 18_140_365, "active_connections": 3}})))]
 pub struct Shallow {
-    #[schema(examples("healthy"))]
     status: &'static str,
     service: String,
     version: &'static str,
@@ -28,11 +30,11 @@ pub struct Shallow {
 }
 
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = HealthDetails)]
 pub struct Process {
-    #[schema(examples("1d 02:03:04"))]
+    /// Days, then hours, minutes and seconds: `1d 02:03:04`.
     uptime: String,
     uptime_seconds: u64,
-    #[schema(examples("17.3 MiB"))]
     memory_usage: String,
     /// Resident memory; 0 where the system does not tell.
     memory_bytes: u64,
@@ -41,6 +43,12 @@ pub struct Process {
 
 /// The process and what it depends on.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = DeepHealth, examples(json!({"status": "healthy", "service": "concierge", "version": "0.1.0", "api_version": "v1",
+    "timestamp": "2026-11-21T09:30:00.25Z", "connections": 3,
+    "details": {"uptime": "1d 02:03:04", "uptime_seconds": 93_784, "memory_usage": "17.3 MiB",
+        "memory_bytes": 18_140_365, "active_connections": 3},
+    "dependencies": {"database": {"status": "up", "latency_ms": 1},
+        "credentials_database": {"status": "up", "latency_ms": 1}}})))]
 pub struct Deep {
     #[serde(flatten)]
     process: Shallow,
@@ -57,7 +65,7 @@ pub struct Dependencies {
 ///
 /// Touches no dependency: for a quick look and for simple health checks.
 #[utoipa::path(get, path = "/health", operation_id = "health_shallow", tag = "health",
-    security(()), responses((status = 200, body = Shallow), Failures))]
+    security(()), responses((status = 200, description = "The process answers.", body = Shallow)))]
 pub async fn shallow(app: App) -> Json<Shallow> {
     Json(Shallow::of(&app, "healthy"))
 }
@@ -67,7 +75,7 @@ pub async fn shallow(app: App) -> Json<Shallow> {
 /// Answers come from a cache of two seconds. 503 where a required dependency is down.
 #[utoipa::path(get, path = "/api/v1/health", operation_id = "health_deep", tag = "health",
     security(()), responses(
-        (status = 200, body = Deep),
+        (status = 200, description = "All that is required answers.", body = Deep),
         (status = 503, description = "A required dependency is down.", body = Deep),
     ))]
 pub async fn deep(app: App) -> Response {

@@ -1,13 +1,13 @@
 //! The front doors: `/`, `/api/v1`, and what a frontend needs to know.
 
 use axum::response::{Html, IntoResponse, Response};
-use http::header::{ACCEPT, CONTENT_SECURITY_POLICY, VARY};
+use http::header::{CONTENT_SECURITY_POLICY, VARY};
 use http::{HeaderMap, HeaderValue};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::api::kit::accept;
 use crate::api::kit::extract::Json;
-use crate::api::kit::problem::Failures;
 use crate::state::App;
 
 const PAGE_POLICY: HeaderValue = HeaderValue::from_static(
@@ -16,8 +16,10 @@ const PAGE_POLICY: HeaderValue = HeaderValue::from_static(
 
 /// Where to go from here.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(examples(json!({"message": "Welcome to concierge", "name": "concierge",
+    "version": "0.1.0", "api_version": "v1", "environment": "development", "docs": "/docs",
+    "openapi": "/openapi.json", "health": "/health"})))]
 pub struct Welcome {
-    #[schema(examples("Welcome to concierge"))]
     message: String,
     name: String,
     /// Of the program (semver).
@@ -34,6 +36,12 @@ pub struct Welcome {
 
 /// The doors of this version.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(examples(json!({"name": "concierge", "version": "0.1.0", "api_version": "v1",
+    "links": {"register": "/api/v1/auth/register", "login": "/api/v1/auth/login",
+        "me": "/api/v1/auth/me", "api_keys": "/api/v1/api-keys",
+        "chat_completions": "/api/v1/chat/completions", "models": "/api/v1/models",
+        "usage": "/api/v1/usage", "health": "/api/v1/health", "status": "/api/v1/status",
+        "config": "/api/v1/config"}})))]
 pub struct Index {
     name: String,
     version: &'static str,
@@ -57,6 +65,13 @@ pub struct Links {
 
 /// What a frontend may know of the configuration.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(examples(json!({"name": "concierge", "version": "0.1.0", "api_version": "v1",
+    "environment": "development",
+    "features": {"registration": true, "email_verification": false, "docs": true},
+    "auth_modes": ["password", "api_key"],
+    "limits": {"password_min_length": 8, "password_max_length": 256, "max_body_bytes": 1_048_576,
+        "max_completion_body_bytes": 33_554_432},
+    "stripe_publishable_key": null})))]
 pub struct PublicConfig {
     name: String,
     version: &'static str,
@@ -89,7 +104,7 @@ pub struct Limits {
 ///
 /// JSON, or a small page where the caller prefers `text/html`.
 #[utoipa::path(get, path = "/", operation_id = "system_welcome", tag = "system", security(()),
-    responses((status = 200, body = Welcome), Failures))]
+    responses((status = 200, description = "Where to go from here.", body = Welcome)))]
 pub async fn welcome(app: App, headers: HeaderMap) -> Response {
     let docs = app.config.features.docs;
     let welcome = Welcome {
@@ -102,7 +117,7 @@ pub async fn welcome(app: App, headers: HeaderMap) -> Response {
         openapi: docs.then_some("/openapi.json"),
         health: "/health",
     };
-    let mut response = if prefers_html(&headers) {
+    let mut response = if accept::prefers(&headers, "text/html", "application/json") {
         let policy = [(CONTENT_SECURITY_POLICY, PAGE_POLICY)];
         (policy, Html(page(&welcome))).into_response()
     } else {
@@ -112,19 +127,6 @@ pub async fn welcome(app: App, headers: HeaderMap) -> Response {
         .headers_mut()
         .insert(VARY, HeaderValue::from_static("Accept"));
     response
-}
-
-/// A browser names `text/html` first; what names JSON, or nothing, is a program.
-fn prefers_html(headers: &HeaderMap) -> bool {
-    let accept = headers
-        .get(ACCEPT)
-        .and_then(|value| value.to_str().ok())
-        .unwrap_or_default();
-    match (accept.find("text/html"), accept.find("application/json")) {
-        (Some(html), Some(json)) => html < json,
-        (found, None) => found.is_some(),
-        (None, Some(_)) => false,
-    }
 }
 
 fn page(welcome: &Welcome) -> String {
@@ -151,7 +153,7 @@ fn escape(text: &str) -> String {
 ///
 /// Links to the areas of the API.
 #[utoipa::path(get, path = "/api/v1", operation_id = "system_index", tag = "system", security(()),
-    responses((status = 200, body = Index), Failures))]
+    responses((status = 200, description = "The doors of this version.", body = Index)))]
 pub async fn index(app: App) -> Json<Index> {
     Json(Index {
         name: app.config.app.name.clone(),
@@ -176,7 +178,8 @@ pub async fn index(app: App) -> Json<Index> {
 ///
 /// What a frontend may know before anybody has signed in. Holds no secret.
 #[utoipa::path(get, path = "/api/v1/config", operation_id = "system_config", tag = "system",
-    security(()), responses((status = 200, body = PublicConfig), Failures))]
+    security(()), responses(
+        (status = 200, description = "What a frontend may know.", body = PublicConfig)))]
 pub async fn config(app: App) -> Json<PublicConfig> {
     let config = &app.config;
     Json(PublicConfig {

@@ -14,16 +14,18 @@ use crate::health::Answer;
 use crate::state::App;
 
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(examples(json!({"status": "alive", "timestamp": "2026-11-21T09:30:00.25Z"})))]
 pub struct Alive {
-    #[schema(examples("alive"))]
     status: &'static str,
     timestamp: Ts,
 }
 
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(examples(json!({"status": "ready", "timestamp": "2026-11-21T09:30:00.25Z", "checks": {
+    "database": {"status": "up", "latency_ms": 1},
+    "credentials_database": {"status": "up", "latency_ms": 1}}})))]
 pub struct Ready {
     /// `ready` or `not_ready`.
-    #[schema(examples("ready"))]
     status: &'static str,
     timestamp: Ts,
     /// What was asked. Empty while starting or stopping.
@@ -31,9 +33,9 @@ pub struct Ready {
 }
 
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(examples(json!({"status": "started", "timestamp": "2026-11-21T09:30:00.25Z"})))]
 pub struct Started {
     /// `started` or `starting`.
-    #[schema(examples("started"))]
     status: &'static str,
     timestamp: Ts,
 }
@@ -42,7 +44,7 @@ pub struct Started {
 ///
 /// The process answers. No dependency is asked: a restart would not mend one.
 #[utoipa::path(get, path = "/livez", operation_id = "probe_live", tag = "health", security(()),
-    responses((status = 200, body = Alive)))]
+    responses((status = 200, description = "The process answers.", body = Alive)))]
 pub async fn live(app: App) -> Json<Alive> {
     Json(Alive {
         status: "alive",
@@ -54,7 +56,7 @@ pub async fn live(app: App) -> Json<Alive> {
 ///
 /// Whether requests should be sent here: not while starting, stopping, or without a database.
 #[utoipa::path(get, path = "/readyz", operation_id = "probe_ready", tag = "health", security(()),
-    responses((status = 200, body = Ready),
+    responses((status = 200, description = "Send requests here.", body = Ready),
         (status = 503, description = "Send requests elsewhere.", body = Ready)))]
 pub async fn ready(app: App) -> Response {
     let mut checks = BTreeMap::new();
@@ -77,7 +79,7 @@ pub async fn ready(app: App) -> Response {
 ///
 /// Whether the migrations are done.
 #[utoipa::path(get, path = "/startupz", operation_id = "probe_startup", tag = "health",
-    security(()), responses((status = 200, body = Started),
+    security(()), responses((status = 200, description = "Migrations are done.", body = Started),
         (status = 503, description = "Migrations are running.", body = Started)))]
 pub async fn startup(app: App) -> Response {
     let is_started = has_started(&app);

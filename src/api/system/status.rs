@@ -5,15 +5,16 @@ use utoipa::ToSchema;
 
 use crate::api::kit::caller::Caller;
 use crate::api::kit::extract::Json;
-use crate::api::kit::problem::{Failures, Unauthenticated};
+use crate::api::kit::refusals::{Failures, Unauthenticated};
 use crate::domain::{Scope, Status, Ts, Username};
 use crate::error::Result;
 use crate::state::App;
 
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(examples(json!({"status": "operational", "timestamp": "2026-11-21T09:30:00.25Z",
+    "version": "0.1.0", "environment": "development"})))]
 pub struct ServiceStatus {
     /// `operational` or `degraded`.
-    #[schema(examples("operational"))]
     status: &'static str,
     timestamp: Ts,
     version: &'static str,
@@ -21,6 +22,8 @@ pub struct ServiceStatus {
 }
 
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(examples(json!({"user_id": "0199d3f2-9d5e-7c41-8a51-0c7c0e1f3a55", "username": "ada",
+    "status": "active", "last_seen": "2026-11-21T09:30:00.25Z"})))]
 pub struct UserStatus {
     user_id: String,
     #[schema(required = true)]
@@ -34,7 +37,8 @@ pub struct UserStatus {
 ///
 /// `degraded` where a dependency is down.
 #[utoipa::path(get, path = "/api/v1/status", operation_id = "status_service", tag = "status",
-    security(()), responses((status = 200, body = ServiceStatus), Failures))]
+    security(()), responses(
+        (status = 200, description = "How the service does, in one word.", body = ServiceStatus)))]
 pub async fn service(app: App) -> Json<ServiceStatus> {
     let is_well = app.health.report().await.is_ready();
     Json(ServiceStatus {
@@ -49,7 +53,8 @@ pub async fn service(app: App) -> Json<ServiceStatus> {
 ///
 /// Who the caller is, and when they were last seen.
 #[utoipa::path(get, path = "/api/v1/status/user", operation_id = "status_user", tag = "status",
-    responses((status = 200, body = UserStatus), Unauthenticated, Failures))]
+    responses((status = 200, description = "Who the caller is.", body = UserStatus),
+        Unauthenticated, Failures))]
 pub async fn user(caller: Caller, app: App) -> Result<Json<UserStatus>> {
     caller.require(Scope::ProfileRead)?;
     let user = app.auth.user(&caller.user).await?;

@@ -13,7 +13,7 @@ use concierge::domain::{RowId, Ts};
 use concierge::server::{self, Databases, Server};
 use concierge::shutdown::Shutdown;
 use concierge::state::App;
-use http::{Method, Request};
+use http::Request;
 use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;

@@ -52,7 +52,7 @@ pub(super) fn unsupported(message: &'static str) -> Error {
 }
 
 /// The content type without its parameters, lower-cased; empty where there is none.
-pub(super) fn essence(headers: &HeaderMap) -> String {
+pub fn essence(headers: &HeaderMap) -> String {
     headers
         .get(CONTENT_TYPE)
         .and_then(|value| value.to_str().ok())

@@ -1,25 +1,51 @@
-//! What a deserializer says, as a field and the rule that it breaks.
+//! A field at fault and the rule that it breaks, and how a deserializer's words become one.
 
 use std::borrow::Cow;
 
 use crate::error::{Error, Field, Location};
 
+/// A refusal of fields whose messages are rules: `must be at least 1`.
+pub fn broken(fields: Vec<Field>) -> Error {
+    let sentence = match fields.as_slice() {
+        [only] => Some(sentence(only)),
+        _ => None,
+    };
+    let mut error = Error::fields(fields);
+    if let Some(sentence) = sentence {
+        error.message = sentence.into();
+    }
+    error
+}
+
+fn sentence(field: &Field) -> String {
+    let Field { name, message, .. } = field;
+    match field.location {
+        Location::Body if name.is_empty() => format!("The body {message}."),
+        Location::Body => format!("Field '{name}' {message}."),
+        Location::Query | Location::Path => format!("Parameter '{name}' {message}."),
+        Location::Header => format!("Header '{name}' {message}."),
+    }
+}
+
 /// A refusal that names the field at `path`, from what serde said of it.
 pub(super) fn at_fault(location: Location, path: &str, said: &str) -> Error {
     let rule = rule(without_place(said));
-    let name = field_name(path, rule.field);
-    let message = match name.as_str() {
-        "" => format!("The body {}.", rule.message),
-        name => format!("Field '{name}' {}.", rule.message),
-    };
-    let mut error = Error::invalid("validation_error", message);
-    error.fields.push(Field {
-        name: name.into(),
+    broken(vec![Field {
+        name: field_name(path, rule.field).into(),
         location,
         code: rule.code,
         message: rule.message.into_owned().into(),
-    });
-    error
+    }])
+}
+
+/// PostgreSQL's text cannot hold U+0000, so no text of ours may.
+pub(super) fn nul(location: Location, path: String) -> Error {
+    broken(vec![Field {
+        name: path.into(),
+        location,
+        code: "nul_character",
+        message: "must not contain U+0000".into(),
+    }])
 }
 
 struct Rule<'a> {

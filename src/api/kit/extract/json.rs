@@ -7,12 +7,12 @@ use axum::response::{IntoResponse, Response};
 use http::HeaderValue;
 use http::header::CONTENT_TYPE;
 use serde::Serialize;
-use serde::de::DeserializeOwned;
 use serde::de::value::{Error as Refused, MapDeserializer};
+use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::Value;
 
 use super::body::{essence, read, require_json, unsupported};
-use super::fault::at_fault;
+use super::fault::{at_fault, nul};
 use super::text::Text;
 use crate::error::{Error, Kind, Location, Result};
 use crate::state::App;
@@ -75,32 +75,38 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
         refuse_nul(bytes)?;
         return Ok(value);
     }
-    // Only what failed is read again, slower, to learn which field it was.
+    // Only what failed is read again, slower: is it JSON at all, and which field was it?
+    let broken = serde_json::from_slice::<IgnoredAny>(bytes).err();
+    if let Some(error) = broken {
+        return Err(no_json(bytes, &error));
+    }
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
     let again: Result<T, _> = serde_path_to_error::deserialize(&mut deserializer);
     match again {
-        Ok(_) => Err(malformed("There is something behind the JSON value.")),
+        Ok(_) => Err(Error::internal("a body was read at the second try alone")),
         Err(error) if error.inner().is_data() => {
             let path = error.path().to_string();
             Err(at_fault(Location::Body, &path, &error.inner().to_string()))
         }
-        Err(error) if bytes.is_empty() => Err(malformed("The body is empty.").because(error)),
-        Err(error) => {
-            let place = format!(
-                "The body is not valid JSON (line {}, column {}).",
-                error.inner().line(),
-                error.inner().column()
-            );
-            Err(malformed(place))
-        }
+        Err(error) => Err(no_json(bytes, error.inner())),
     }
+}
+
+fn no_json(bytes: &[u8], error: &serde_json::Error) -> Error {
+    if bytes.trim_ascii().is_empty() {
+        return malformed("The body is empty.");
+    }
+    malformed(format!(
+        "The body is not valid JSON (line {}, column {}).",
+        error.line(),
+        error.column()
+    ))
 }
 
 fn malformed(message: impl Into<Cow<'static, str>>) -> Error {
     Error::new(Kind::Malformed, "malformed_json", message)
 }
 
-/// PostgreSQL's text cannot hold U+0000, so no text of ours may.
 fn refuse_nul(bytes: &[u8]) -> Result<()> {
     if memchr::memmem::find(bytes, br"\u0000").is_none() {
         return Ok(());
@@ -108,18 +114,17 @@ fn refuse_nul(bytes: &[u8]) -> Result<()> {
     let value: Value = serde_json::from_slice(bytes)
         .map_err(|error| malformed("The body is nested too deeply.").because(error))?;
     match nul_path(&value) {
-        Some(path) => Err(nul(path.trim_end_matches('.').to_owned())),
+        Some(path) => Err(nul(Location::Body, path)),
         None => Ok(()),
     }
 }
 
-fn nul(path: String) -> Error {
-    let message = format!("Field '{path}' must not contain U+0000.");
-    Error::invalid("validation_error", message).at(path)
-}
-
 fn nul_path(value: &Value) -> Option<String> {
-    let below = |name: &str, inner: &Value| nul_path(inner).map(|rest| format!("{name}.{rest}"));
+    let below = |name: &str, inner: &Value| {
+        let rest = nul_path(inner)?;
+        let dot = if rest.is_empty() { "" } else { "." };
+        Some(format!("{name}{dot}{rest}"))
+    };
     match value {
         Value::String(text) => text.contains('\0').then(String::new),
         Value::Array(items) => items
@@ -134,7 +139,7 @@ fn nul_path(value: &Value) -> Option<String> {
 fn parse_form<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
     let pairs: Vec<_> = url::form_urlencoded::parse(bytes).collect();
     if let Some((name, _)) = pairs.iter().find(|(_, value)| value.contains('\0')) {
-        return Err(nul(name.to_string()));
+        return Err(nul(Location::Body, name.to_string()));
     }
     let pairs = pairs.iter().map(|(name, value)| (&**name, Text(value)));
     serde_path_to_error::deserialize(MapDeserializer::new(pairs)).map_err(

@@ -6,6 +6,7 @@ mod json;
 mod params;
 mod text;
 
-pub use body::Raw;
+pub use body::{Raw, essence};
+pub use fault::broken;
 pub use json::{Json, JsonOrForm};
 pub use params::{Path, Query};

@@ -6,7 +6,7 @@ use http::request::Parts;
 use serde::de::DeserializeOwned;
 use serde::de::value::{Error as Refused, MapDeserializer};
 
-use super::fault::at_fault;
+use super::fault::{at_fault, nul};
 use super::text::Text;
 use crate::error::{Error, Location, Result};
 
@@ -44,6 +44,9 @@ where
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self> {
         let query = parts.uri.query().unwrap_or_default();
         let pairs: Vec<_> = url::form_urlencoded::parse(query.as_bytes()).collect();
+        if let Some((name, _)) = pairs.iter().find(|(_, value)| value.contains('\0')) {
+            return Err(nul(Location::Query, name.to_string()));
+        }
         let pairs = pairs.iter().map(|(name, value)| (&**name, Text(value)));
         serde_path_to_error::deserialize(MapDeserializer::new(pairs))
             .map(Self)

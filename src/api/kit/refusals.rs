@@ -1,0 +1,122 @@
+//! What the OpenAPI document says of errors: sets of answers that operations have in common.
+
+use std::collections::BTreeMap;
+
+use utoipa::IntoResponses;
+use utoipa::openapi::{ContentBuilder, Ref, RefOr, Response, ResponseBuilder};
+
+/// A refusal in the house's manner, and as RFC 9457 has it.
+fn house(what: &str) -> RefOr<Response> {
+    ResponseBuilder::new()
+        .description(what)
+        .content("application/json", content("Error"))
+        .content("application/problem+json", content("Problem"))
+        .build()
+        .into()
+}
+
+/// A refusal in OpenAI's manner.
+fn openai(what: &str) -> RefOr<Response> {
+    ResponseBuilder::new()
+        .description(what)
+        .content("application/json", content("OpenAiError"))
+        .build()
+        .into()
+}
+
+fn content(schema: &str) -> utoipa::openapi::Content {
+    ContentBuilder::new()
+        .schema(Some(Ref::from_schema_name(schema)))
+        .build()
+}
+
+macro_rules! refusals {
+    ($($(#[$doc:meta])* $name:ident in $manner:ident { $($status:literal => $what:literal;)* })*) => {$(
+        $(#[$doc])*
+        #[derive(Debug)]
+        pub struct $name;
+
+        impl IntoResponses for $name {
+            fn responses() -> BTreeMap<String, RefOr<Response>> {
+                BTreeMap::from([$(($status.to_owned(), $manner($what))),*])
+            }
+        }
+    )*};
+}
+
+refusals! {
+    /// What any operation may answer that asks a database.
+    Failures in house {
+        "500" => "Something went wrong on our side.";
+        "503" => "A database cannot be reached, or too much is asked at once.";
+        "504" => "The request took too long.";
+    }
+    /// What an operation that needs a caller may answer.
+    Unauthenticated in house {
+        "400" => "Credentials stand in two places, or in the query.";
+        "401" => "There are no credentials, or they are not (or no longer) good.";
+        "403" => "The caller may not do this, or the request comes from a foreign site.";
+    }
+    /// What an operation that changes something and is open to everybody may answer.
+    ForeignSite in house {
+        "403" => "`csrf_origin`: the request comes from a foreign site.";
+    }
+    /// What `auth_register` may answer.
+    CannotJoin in house {
+        "403" => "`registration_disabled`, or `csrf_origin`: the request comes from a foreign site.";
+        "409" => "`email_taken` or `username_taken`.";
+    }
+    /// What `auth_login` may answer.
+    CannotSignIn in house {
+        "401" => "`invalid_credentials`, whatever was wrong.";
+        "403" => "`account_disabled`, told to whoever knows the password; or `csrf_origin`: the \
+                  request comes from a foreign site.";
+    }
+    /// What `api_keys_create` may answer.
+    TooMany in house {
+        "409" => "The account has as many keys as it may.";
+    }
+    /// What an operation that takes a body may answer.
+    BadBody in house {
+        "400" => "The body is not JSON, or credentials stand in two places.";
+        "408" => "The body did not arrive in time.";
+        "413" => "The body is over the limit.";
+        "415" => "The body is of a content type that is not taken here.";
+        "422" => "A field breaks a rule; `details.fields` names it.";
+    }
+    /// What an operation with parameters may answer.
+    BadParameters in house {
+        "422" => "A parameter breaks a rule; `details.fields` names it.";
+    }
+    /// What an operation on one thing may answer.
+    Missing in house {
+        "404" => "There is no such thing, or it is another's.";
+    }
+    /// What any OpenAI-compatible operation may answer.
+    OpenAiFailures in openai {
+        "400" => "Credentials stand in two places, or in the query.";
+        "401" => "There are no credentials, or they are not (or no longer) good.";
+        "403" => "The API key lacks the scope, or the request comes from a foreign site.";
+        "500" => "Something went wrong on our side.";
+        "503" => "`ai_not_configured`, or a database cannot be reached.";
+        "504" => "The request took too long.";
+    }
+    /// What an operation on one model may answer besides.
+    MissingModel in openai {
+        "404" => "`model_not_found`.";
+        "422" => "The model's name cannot be read.";
+    }
+    /// What a relayed operation may answer besides.
+    RelayFailures in openai {
+        "400" => "The body is not JSON, or a member breaks a rule; or the upstream says so.";
+        "404" => "`model_not_found`.";
+        "408" => "The body did not arrive in time.";
+        "413" => "The body is over the limit.";
+        "415" => "The body is not sent as JSON.";
+        "429" => "The upstream is asked too often; `Retry-After` says when to come back.";
+        "500" => "Something went wrong on our side, or on the upstream's.";
+        "502" => "`upstream_error` or `upstream_auth`: the upstream's answer cannot be used.";
+        "503" => "`ai_not_configured`, `upstream_quota`, or a database cannot be reached.";
+        "504" => "`upstream_timeout`.";
+    }
+}

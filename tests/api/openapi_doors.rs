@@ -1,0 +1,127 @@
+//! The OpenAPI document against the running application: what it leaves out, and who gets in.
+
+use std::collections::BTreeSet;
+
+use axum::body::Body;
+use concierge::api;
+use http::Method;
+use serde_json::json;
+
+use crate::openapi::{document, is_open, operations};
+use crate::support::TestApp;
+
+/// Routes that the document leaves out on purpose: other names of what it tells, and itself.
+pub const ALIASES: [&str; 14] = [
+    "/api/v1/health/live",
+    "/api/v1/health/ready",
+    "/api/v1/health/startup",
+    "/api/v1/openapi.json",
+    "/docs",
+    "/docs/{file}",
+    "/healthz",
+    "/openapi.json",
+    "/status",
+    "/status/user",
+    "/v1/chat/completions",
+    "/v1/models",
+    "/v1/models/{*id}",
+    "/api/v1/models/{*id}",
+];
+
+#[tokio::test]
+async fn every_route_is_in_the_document_or_a_known_alias() {
+    let app = TestApp::start().await;
+    let routes = routes_of(&format!("{:?}", api::service(app.app.clone())));
+    let document = document();
+    let told: BTreeSet<_> = document["paths"].as_object().unwrap().keys().collect();
+
+    let untold: Vec<_> = routes
+        .iter()
+        .filter(|route| !told.contains(route) && !ALIASES.contains(&route.as_str()))
+        .collect();
+    let unserved: Vec<_> = told
+        .iter()
+        .filter(|path| !routes.contains(&path.replace("models/{id}", "models/{*id}")))
+        .collect();
+
+    assert!(routes.len() > 25, "{routes:?}");
+    assert!(untold.is_empty(), "not in the document: {untold:?}");
+    assert!(unserved.is_empty(), "only in the document: {unserved:?}");
+    for alias in ALIASES {
+        assert!(routes.contains(alias), "{alias} is no route any more");
+    }
+}
+
+/// The paths that axum's router shows of itself when it is printed: `RouteId(3): "/health"`.
+fn routes_of(printed: &str) -> BTreeSet<String> {
+    let ids = printed.split("RouteId(").skip(1);
+    let paths = ids.filter_map(|rest| {
+        let (_, rest) = rest.split_once("): \"")?;
+        let (path, _) = rest.split_once('"')?;
+        (path.starts_with('/') && !path.contains("__private")).then(|| path.to_owned())
+    });
+    paths.collect()
+}
+
+#[tokio::test]
+async fn every_operation_is_shut_unless_it_says_that_it_is_open() {
+    let app = TestApp::start().await;
+    let mut shut = 0;
+
+    for (path, method, operation) in operations() {
+        let path = path.replace("{id}", "0199d3f2-9d5e-7c41-8a51-0c7c0e1f3a55");
+        let method = Method::from_bytes(method.as_bytes()).unwrap();
+        let reply = app
+            .anonymous()
+            .header("content-type", "application/json")
+            .send(method.clone(), &path, Body::from("{}"))
+            .await;
+
+        if is_open(&operation) {
+            assert_ne!(reply.status, 401, "{method} {path}");
+        } else {
+            shut += 1;
+            assert_eq!(reply.status, 401, "{method} {path}");
+            assert_eq!(reply.header("www-authenticate"), r#"Bearer realm="api""#);
+        }
+    }
+    assert!(shut >= 8);
+}
+
+#[tokio::test]
+async fn the_document_is_served_under_both_names() {
+    let app = TestApp::start().await;
+
+    let reply = app.anonymous().get("/openapi.json").await;
+    let alias = app.anonymous().get("/api/v1/openapi.json").await;
+
+    assert_eq!((reply.status, alias.status), (200, 200));
+    assert_eq!(reply.header("content-type"), "application/json");
+    assert_eq!(reply.json(), document());
+    assert_eq!(reply.body, alias.body);
+}
+
+#[tokio::test]
+async fn the_examples_of_bodies_can_be_sent_as_they_stand() {
+    let app = TestApp::start().await;
+    let ada = app.sign_up("grace").await;
+
+    for (path, wanted) in [
+        ("/api/v1/auth/register", 201),
+        ("/api/v1/auth/login", 200),
+        ("/api/v1/api-keys", 201),
+        ("/api/v1/chat/completions", 200),
+    ] {
+        let document = document();
+        let content =
+            &document["paths"][path]["post"]["requestBody"]["content"]["application/json"];
+        let name = content["schema"]["$ref"].as_str().unwrap();
+        let example = document.pointer(&format!("{}/examples/0", &name[1..]));
+
+        let reply = ada
+            .post(path, example.unwrap_or(&json!(null)).clone())
+            .await;
+
+        assert_eq!(reply.status, wanted, "{path}: {}", reply.text());
+    }
+}
