@@ -17,3 +17,4 @@ mod openapi_doors;
 mod relay;
 mod smoke;
 mod support;
+mod system;
