@@ -192,10 +192,7 @@ mod tests {
         let said =
             "Key sk-abc123 (at https://user:pw@host/x) of 0123456789abcdef0123456789abcdef failed";
 
-        assert_eq!(
-            masked(said),
-            "Key … (at … of … failed".replace("(at", "(at")
-        );
+        assert_eq!(masked(said), "Key … (at … of … failed");
     }
 
     #[test]
