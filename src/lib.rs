@@ -28,12 +28,13 @@ pub mod telemetry;
 // Floor 4: the rules.
 /// Who is asking: passwords, tokens, keys.
 pub mod auth;
-/// Whether what we depend on answers.
-pub mod health;
 /// From a model's name to an upstream's answer, metered.
 pub mod relay;
 
 // The upper floors, one upon the other.
+/// Whether what we depend on answers.
+pub mod health;
+
 /// What a request may reach.
 pub mod state;
 

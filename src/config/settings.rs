@@ -92,8 +92,8 @@ pub const SETTINGS: &[Setting] = settings! {
         DB_POOL_SIZE = "10": "How many connections a pool keeps.";
         DB_MAX_OVERFLOW = "20": "How many more it may open when all are busy.";
         DB_AUTO_MIGRATE = "true": "Brings the tables up to date at start.";
-        REDIS_URL = "none" secret later: "Shares counters and events between replicas.";
-        REDIS_REQUIRED = "false" later: "Whether the service is not ready without Redis.";
+        REDIS_URL = "none" secret: "A Redis that all replicas share; health tells whether it answers.";
+        REDIS_REQUIRED = "false": "Whether the service is not ready without Redis.";
     }
     "Accounts and tokens" {
         SECRET_KEY or JWT_SECRET_KEY = "generated in development and test, required elsewhere" secret: "Signs our tokens; at least 32 random bytes.";

@@ -19,7 +19,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 
-pub use models::ModelEntry;
+pub use models::{ModelEntry, Reach};
 pub use stream::Relayed;
 
 use crate::clock::Clock;

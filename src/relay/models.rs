@@ -12,7 +12,7 @@ use super::catalogue::{Catalogue, Upstream};
 use super::{Relay, model_not_found};
 use crate::domain::Principal;
 use crate::error::{Error, Result};
-use crate::llm::ModelCard;
+use crate::llm::{Failure, ModelCard};
 
 /// How long what a provider listed is good for.
 const FRESH: Duration = Duration::from_mins(5);
@@ -57,9 +57,7 @@ impl Listing {
             .0
             .try_get_with(upstream.name.clone(), async {
                 let cards = upstream.client.models().await?;
-                Ok::<_, crate::llm::Failure>(Arc::new(
-                    cards.into_iter().filter_map(entry).collect(),
-                ))
+                Ok::<_, Failure>(Arc::new(cards.into_iter().filter_map(entry).collect()))
             })
             .await;
         listed.unwrap_or_else(|failure| {
@@ -76,7 +74,36 @@ fn entry(card: ModelCard) -> Option<ModelEntry> {
     Some(ModelEntry { id: card.id, rest })
 }
 
+/// How many of the providers answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reach {
+    All,
+    Some,
+    None,
+    /// There are no providers.
+    Nobody,
+}
+
 impl Relay {
+    /// Whether the providers can be reached. One that refuses to list its models answers, too.
+    pub async fn reach(&self) -> Reach {
+        let providers = &self.0.catalogue.providers;
+        let asked = providers.iter().map(|upstream| async {
+            match upstream.client.models().await {
+                Ok(_) => true,
+                Err(Failure::Refused(refusal)) => !refusal.status.is_server_error(),
+                Err(_) => false,
+            }
+        });
+        let answers = join_all(asked).await;
+        match answers.iter().filter(|answered| **answered).count() {
+            _ if answers.is_empty() => Reach::Nobody,
+            0 => Reach::None,
+            count if count == answers.len() => Reach::All,
+            _ => Reach::Some,
+        }
+    }
+
     /// What this caller may ask for: the configured names, and what the providers list.
     pub async fn models(&self, principal: &Principal) -> Result<Vec<ModelEntry>> {
         let catalogue = &self.0.catalogue;

@@ -5,11 +5,12 @@ use std::sync::atomic::{AtomicBool, AtomicUsize};
 use super::databases::Databases;
 use super::secret;
 use crate::auth::{self, Auth, PasswordAlgorithm, TokenAlgorithm};
+use crate::cache::Redis;
 use crate::clock::Clock;
-use crate::config::{Config, JwtAlgorithm, PasswordHash};
+use crate::config::{Config, ExposeSecret, JwtAlgorithm, PasswordHash};
 use crate::domain::Ts;
 use crate::error::{Error, Result};
-use crate::health::Health;
+use crate::health::{Health, Needs};
 use crate::relay::Relay;
 use crate::shutdown::Shutdown;
 use crate::state::{App, Parts, Vitals};
@@ -29,11 +30,14 @@ pub fn build(
         clock.clone(),
         shutdown.clone(),
     )?;
-    let health = Health::new(
-        databases.main.clone(),
-        databases.vault.clone(),
-        clock.clone(),
-    );
+    let needs = Needs {
+        main: databases.main.clone(),
+        vault: databases.vault.clone(),
+        redis: redis(&config)?,
+        redis_is_required: config.redis.required,
+        relay: relay.clone(),
+    };
+    let health = Health::new(needs, clock.clone());
     let vitals = Vitals {
         started_at: Ts::from_micros(clock.micros()),
         is_started: AtomicBool::new(false),
@@ -80,6 +84,11 @@ pub fn auth(config: &Config, databases: &Databases, clock: &Clock) -> Result<Aut
         databases.vault.clone(),
         clock.clone(),
     )
+}
+
+fn redis(config: &Config) -> Result<Option<Redis>> {
+    let url = config.redis.url.as_ref();
+    url.map(|url| Redis::open(url.expose_secret())).transpose()
 }
 
 /// Where we are known to be; a name where that is not said.

@@ -396,7 +396,7 @@ fn what_this_version_cannot_promise_is_refused() {
 #[test]
 fn what_this_version_does_not_read_is_warned_of() {
     let loaded = loaded(&with(&[
-        ("REDIS_URL", "redis://localhost"),
+        ("SMS_WEBHOOK_URL", "https://sms.example.com"),
         ("ANTHROPIC_API_KEY", "key"),
         ("OTEL_SERVICE_NAME", "x"),
     ]));
@@ -404,8 +404,8 @@ fn what_this_version_does_not_read_is_warned_of() {
     assert_eq!(
         loaded.warnings,
         [
-            "REDIS_URL is set, but nothing in this version reads it.",
             "ANTHROPIC_API_KEY is set, but nothing in this version reads it.",
+            "SMS_WEBHOOK_URL is set, but nothing in this version reads it.",
             "OTEL_SERVICE_NAME is set, but nothing in this version reads it.",
         ]
     );

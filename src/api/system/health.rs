@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 
 use crate::api::kit::extract::Json;
 use crate::domain::Ts;
-use crate::health::{Answer, Report};
+use crate::health::Answer;
 use crate::state::App;
 
 /// The process itself; no dependency is asked.
@@ -48,7 +48,9 @@ pub struct Process {
     "details": {"uptime": "1d 02:03:04", "uptime_seconds": 93_784, "memory_usage": "17.3 MiB",
         "memory_bytes": 18_140_365, "active_connections": 3},
     "dependencies": {"database": {"status": "up", "latency_ms": 1},
-        "credentials_database": {"status": "up", "latency_ms": 1}}})))]
+        "credentials_database": {"status": "up", "latency_ms": 1},
+        "redis": {"status": "disabled", "latency_ms": null},
+        "upstreams": {"status": "up", "latency_ms": 120}}})))]
 pub struct Deep {
     #[serde(flatten)]
     process: Shallow,
@@ -59,6 +61,9 @@ pub struct Deep {
 pub struct Dependencies {
     database: Answer,
     credentials_database: Answer,
+    redis: Answer,
+    /// The model providers.
+    upstreams: Answer,
 }
 
 /// Health of the process
@@ -72,7 +77,8 @@ pub async fn shallow(app: App) -> Json<Shallow> {
 
 /// Health of the process and its dependencies
 ///
-/// Answers come from a cache of two seconds. 503 where a required dependency is down.
+/// 503 where a required dependency is down; without another it is `degraded`. Answers come from a
+/// cache: two seconds, thirty for the providers, who are asked for their models and never for money.
 #[utoipa::path(get, path = "/api/v1/health", operation_id = "health_deep", tag = "health",
     security(()), responses(
         (status = 200, description = "All that is required answers.", body = Deep),
@@ -80,25 +86,24 @@ pub async fn shallow(app: App) -> Json<Shallow> {
     ))]
 pub async fn deep(app: App) -> Response {
     let report = app.health.report().await;
-    let (status, word) = if report.is_ready() {
+    let upstreams = app.health.upstreams().await;
+    let (status, word) = if !report.is_ready() {
+        (StatusCode::SERVICE_UNAVAILABLE, "unhealthy")
+    } else if report.is_whole() && upstreams.is_well() {
         (StatusCode::OK, "healthy")
     } else {
-        (StatusCode::SERVICE_UNAVAILABLE, "unhealthy")
+        (StatusCode::OK, "degraded")
     };
     let body = Deep {
         process: Shallow::of(&app, word),
-        dependencies: report.into(),
-    };
-    (status, Json(body)).into_response()
-}
-
-impl From<Report> for Dependencies {
-    fn from(report: Report) -> Self {
-        Self {
+        dependencies: Dependencies {
             database: report.database,
             credentials_database: report.credentials_database,
-        }
-    }
+            redis: report.redis,
+            upstreams,
+        },
+    };
+    (status, Json(body)).into_response()
 }
 
 impl Shallow {

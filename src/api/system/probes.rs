@@ -66,6 +66,7 @@ pub async fn ready(app: App) -> Response {
         is_ready = report.is_ready();
         checks.insert("database", report.database);
         checks.insert("credentials_database", report.credentials_database);
+        checks.insert("redis", report.redis);
     }
     let body = Ready {
         status: if is_ready { "ready" } else { "not_ready" },

@@ -40,7 +40,7 @@ pub struct UserStatus {
     security(()), responses(
         (status = 200, description = "How the service does, in one word.", body = ServiceStatus)))]
 pub async fn service(app: App) -> Json<ServiceStatus> {
-    let is_well = app.health.report().await.is_ready();
+    let is_well = app.health.report().await.is_whole();
     Json(ServiceStatus {
         status: if is_well { "operational" } else { "degraded" },
         timestamp: app.now(),

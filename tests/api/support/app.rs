@@ -214,6 +214,13 @@ fn configuration(
     if let Some(schema) = schema {
         set("DATABASE_URL", schema.url());
     }
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "how tests are told of their servers"
+    )]
+    if let Ok(redis) = std::env::var("TEST_REDIS_URL") {
+        set("REDIS_URL", &redis);
+    }
     for (name, value) in settings {
         set(name, value);
     }

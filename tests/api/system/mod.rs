@@ -1,5 +1,6 @@
 //! What the service says of itself.
 
+mod dependencies;
 mod health;
 mod index;
 mod outage;
