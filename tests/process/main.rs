@@ -13,6 +13,7 @@
 mod connections;
 mod first_start;
 mod logs;
+mod open_work;
 mod refusals;
 mod replicas;
 mod secrets;

@@ -120,11 +120,16 @@ impl Client {
             .await
     }
 
-    /// Waits until the caller's usage shows so many requests.
+    /// How many requests of the caller are in the ledger.
+    pub(crate) async fn requests(&self) -> i64 {
+        let usage = self.get("/api/v1/usage").await;
+        usage.json()["total"]["requests"].as_i64().unwrap()
+    }
+
+    /// Waits until there are so many of them.
     pub(crate) async fn has_used(&self, requests: i64) {
-        eventually(&format!("{requests} requests in the ledger"), async || {
-            let usage = self.get("/api/v1/usage").await;
-            (usage.json()["total"]["requests"] == requests).then_some(())
+        eventually("the requests in the ledger", async || {
+            (self.requests().await == requests).then_some(())
         })
         .await;
     }

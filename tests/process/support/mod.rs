@@ -12,12 +12,15 @@ use std::time::Duration;
 pub(crate) use client::{Client, PASSWORD, Reply, question};
 pub(crate) use place::{Done, Place, program};
 pub(crate) use proxy::Proxy;
-pub(crate) use running::{Running, Signal};
+pub(crate) use running::{Running, Signal, says};
 pub(crate) use schema::Schema;
 pub(crate) use upstream::Upstream;
 
 /// The longest that anything may take which a test waits for, on a busy machine.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+
+/// How long a stop may take that has nothing to wait for.
+pub(crate) const PROMPTLY: Duration = Duration::from_millis(1_500);
 
 /// Goes on while the test does something else.
 #[expect(clippy::disallowed_methods, reason = "a test is not shut down")]

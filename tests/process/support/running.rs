@@ -154,6 +154,16 @@ impl Running {
         (status, took)
     }
 
+    /// What it has logged when it has ended as it should, in time.
+    pub(crate) async fn ends_well(mut self, within: Duration) -> Vec<Value> {
+        let (status, took) = self.ended().await;
+        let said = format!("{}{}", self.raw_log(), self.complaints());
+        assert_eq!(status.code(), Some(0), "{said}");
+        assert!(took < within, "{took:?}: {said}");
+        assert_eq!(self.complaints(), "");
+        self.log()
+    }
+
     /// Stops it as an orchestrator does.
     pub(crate) async fn stop(mut self) {
         self.send(Signal::Terminate);
@@ -167,6 +177,11 @@ impl Drop for Running {
         self.child.kill().ok();
         self.child.wait().ok();
     }
+}
+
+/// Whether a line of the log says just this.
+pub(crate) fn says(log: &[Value], sentence: &str) -> bool {
+    log.iter().any(|line| line["message"] == sentence)
 }
 
 /// Sends a signal to one process. The shell knows how, on every machine.

@@ -118,8 +118,12 @@ async fn perform(stream: &mut TcpStream, manner: Manner, is_stream: bool) -> std
         Manner::Pouring => Duration::ZERO,
     };
     stream.write_all(HEAD.as_bytes()).await?;
+    let words = match manner {
+        Manner::Pouring => chunk(WORD).repeat(100),
+        _ => chunk(WORD),
+    };
     loop {
-        stream.write_all(chunk(WORD).as_bytes()).await?;
+        stream.write_all(words.as_bytes()).await?;
         sleep(pause).await;
     }
 }

@@ -1,0 +1,162 @@
+//! What is still going on when the program is told to stop.
+
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpSocket, TcpStream};
+use tokio::time::sleep;
+
+use crate::support::{
+    PROMPTLY, Place, Reply, Signal, Upstream, beside, eventually, question, says,
+};
+
+const THREE_SECONDS: (&str, &str) = ("SHUTDOWN_TIMEOUT_SECONDS", "3");
+
+#[tokio::test]
+async fn a_request_that_never_comes_whole_does_not_keep_the_databases_open() {
+    let place = Place::new();
+    let server = place.serve(&[THREE_SECONDS]).await;
+    let mut half = TcpStream::connect(server.address()).await.unwrap();
+    half.write_all(b"GET /livez HTTP/1.1\r\nhost")
+        .await
+        .unwrap();
+    let mut body = TcpStream::connect(server.address()).await.unwrap();
+    body.write_all(
+        b"POST /api/v1/auth/login HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n\
+          content-length: 50\r\n\r\n{",
+    )
+    .await
+    .unwrap();
+    sleep(Duration::from_millis(100)).await;
+
+    server.send(Signal::Terminate);
+
+    let log = server.ends_well(Duration::from_secs(3)).await;
+    assert!(says(&log, "Stopped"), "{log:?}");
+    let is_error = |line: &Value| line["level"] == "ERROR";
+    assert!(!log.iter().any(is_error), "{log:?}");
+    assert!(!place.path("data/concierge.db-wal").exists());
+}
+
+#[tokio::test]
+async fn twenty_open_streams_end_with_an_error_and_every_one_is_in_the_ledger() {
+    let place = Place::new();
+    let upstream = Upstream::trickling().await;
+    let settings = [upstream.settings().as_slice(), &[THREE_SECONDS]].concat();
+    let server = place.serve(&settings).await;
+    let token = server.client().sign_up("ada@example.com").await.token();
+    let ada = server.client().bearer(&token);
+    let mut streams = Vec::new();
+    for _ in 0..20 {
+        let mut stream = ada.complete(true).await;
+        assert_eq!(stream.status(), 200);
+        assert!(
+            stream
+                .chunk()
+                .await
+                .unwrap()
+                .unwrap()
+                .starts_with(b"data: ")
+        );
+        streams.push(stream);
+    }
+
+    server.send(Signal::Terminate);
+
+    for stream in streams {
+        let rest = Reply::read(stream).await.body;
+        let last = rest.trim_end().rsplit("\n\n").next().unwrap();
+        let error: Value = serde_json::from_str(&last["data: ".len()..]).unwrap();
+        assert_eq!(error["error"]["code"], "service_unavailable", "{last}");
+        assert!(!rest.contains("[DONE]"));
+    }
+    let log = server.ends_well(Duration::from_secs(3)).await;
+    assert!(says(&log, "Stopped"), "{log:?}");
+    let second = place.serve(&settings).await;
+    assert_eq!(second.client().bearer(&token).requests().await, 20);
+}
+
+#[tokio::test]
+async fn a_request_that_ends_in_time_is_answered_as_if_nothing_were() {
+    let place = Place::new();
+    let upstream = Upstream::slow().await;
+    let server = place.serve(&upstream.settings()).await;
+    let ada = server.client().newcomer().await;
+    let answer = beside(async move { Reply::read(ada.complete(false).await).await });
+    eventually("the upstream to be asked", async || {
+        (upstream.asked() == 1).then_some(())
+    })
+    .await;
+
+    server.send(Signal::Terminate);
+
+    let answer = answer.await.unwrap();
+    assert_eq!(answer.status, 200, "{answer:?}");
+    server.ends_well(PROMPTLY).await;
+}
+
+#[tokio::test]
+async fn a_caller_who_does_not_read_keeps_nothing_from_being_written() {
+    let place = Place::new();
+    let upstream = Upstream::pouring().await;
+    let settings = [upstream.settings().as_slice(), &[THREE_SECONDS]].concat();
+    let server = place.serve(&settings).await;
+    let token = server.client().sign_up("ada@example.com").await.token();
+    let _deaf = asks_and_does_not_read(server.address(), &token).await;
+    // Long enough for every buffer on the way to be full.
+    sleep(Duration::from_millis(500)).await;
+
+    server.send(Signal::Terminate);
+
+    let log = server.ends_well(Duration::from_secs(3)).await;
+    assert!(says(&log, "Stopped"), "{log:?}");
+    let second = place.serve(&settings).await;
+    assert_eq!(second.client().bearer(&token).requests().await, 1);
+}
+
+async fn asks_and_does_not_read(address: &str, token: &str) -> TcpStream {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(4_096).unwrap();
+    let mut stream = socket.connect(address.parse().unwrap()).await.unwrap();
+    let body = question(true).to_string();
+    let request = format!(
+        "POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {token}\r\n\
+         content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut head = [0; 15];
+    stream.read_exact(&mut head).await.unwrap();
+    assert_eq!(&head, b"HTTP/1.1 200 OK");
+    stream
+}
+
+#[tokio::test]
+async fn a_model_that_does_not_answer_is_given_up_and_is_in_the_ledger() {
+    let place = Place::new();
+    let upstream = Upstream::silent().await;
+    let settings = [upstream.settings().as_slice(), &[THREE_SECONDS]].concat();
+    let server = place.serve(&settings).await;
+    let token = server.client().sign_up("ada@example.com").await.token();
+    for stream in [true, false] {
+        let ada = server.client().bearer(&token);
+        let body = Some(question(stream));
+        beside(async move {
+            ada.send(http::Method::POST, "/v1/chat/completions", body)
+                .await
+                .is_ok()
+        });
+    }
+    eventually("the upstream to be asked", async || {
+        (upstream.asked() == 2).then_some(())
+    })
+    .await;
+
+    server.send(Signal::Terminate);
+
+    let log = server.ends_well(Duration::from_secs(3)).await;
+    assert!(says(&log, "Stopped"), "{log:?}");
+    let second = place.serve(&settings).await;
+    assert_eq!(second.client().bearer(&token).requests().await, 2);
+}
