@@ -19,6 +19,7 @@ use tower::ServiceExt;
 use tower_http::normalize_path::NormalizePath;
 
 use super::connection::{HEAD_TIMEOUT, Terms};
+use super::linger::Rest;
 use crate::api;
 use crate::api::kit::client::Peer;
 use crate::api::layers::trace::is_probe;
@@ -123,7 +124,12 @@ impl Door {
             tracing::debug!(%error, "Frames may wait for others");
         }
         let (service, started) = (self.service.clone(), self.started.clone());
-        let answer = move |request| answer(service.clone(), started.clone(), request, peer);
+        let rest = Rest::default();
+        let stream = rest.linger(stream);
+        let answer = move |request: Request<Incoming>| {
+            let request = request.map(|body| Body::new(rest.watch(body)));
+            answer(service.clone(), started.clone(), request, peer)
+        };
         let terms = Terms {
             watcher: self.open.watcher(),
             cut: self.cut.clone(),
@@ -150,13 +156,12 @@ fn is_of_one_connection(error: &io::Error) -> bool {
 async fn answer(
     service: Service,
     started: CancellationToken,
-    request: Request<Incoming>,
+    mut request: Request<Body>,
     peer: SocketAddr,
 ) -> Result<Response, Infallible> {
     if !is_probe(request.uri().path()) {
         started.cancelled().await;
     }
-    let mut request = request.map(Body::new);
     request.extensions_mut().insert(Peer(peer));
     service.oneshot(request).await
 }

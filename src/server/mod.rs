@@ -5,6 +5,7 @@ mod build;
 mod chores;
 mod connection;
 mod databases;
+mod linger;
 mod secret;
 mod signal;
 mod stall;

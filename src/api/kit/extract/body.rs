@@ -15,10 +15,6 @@ use crate::state::App;
 
 /// The longest pause between two pieces of a body.
 const PAUSE: Duration = Duration::from_secs(30);
-/// How much of a body that is too large is still taken in, so that the caller, who is busy
-/// sending, lives to read the refusal instead of a broken connection.
-const COURTESY: usize = 64 << 20;
-const COURTESY_TIME: Duration = Duration::from_secs(5);
 
 /// A JSON body on the OpenAI-compatible routes, as the bytes that came.
 #[derive(Debug)]
@@ -68,7 +64,6 @@ pub(super) async fn read(headers: &HeaderMap, mut body: Body, limit: usize) -> R
         .get(CONTENT_LENGTH)
         .and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
     if announced.is_some_and(|length| length > limit) {
-        drain(body).await;
         return Err(too_large(limit));
     }
     let Some(first) = next(&mut body).await? else {
@@ -81,7 +76,6 @@ pub(super) async fn read(headers: &HeaderMap, mut body: Body, limit: usize) -> R
     whole.extend_from_slice(&first);
     while let Some(piece) = next(&mut body).await? {
         if whole.len() + piece.len() > limit {
-            drain(body).await;
             return Err(too_large(limit));
         }
         whole.extend_from_slice(&piece);
@@ -100,19 +94,6 @@ async fn next(body: &mut Body) -> Result<Option<Bytes>> {
             return Ok(Some(piece));
         }
     }
-}
-
-async fn drain(mut body: Body) {
-    let all = async {
-        let mut taken = 0;
-        while let Ok(Some(piece)) = next(&mut body).await {
-            taken += piece.len();
-            if taken > COURTESY {
-                break;
-            }
-        }
-    };
-    timeout(COURTESY_TIME, all).await.ok();
 }
 
 fn too_large(limit: usize) -> Error {
