@@ -3,7 +3,6 @@
 use axum::body::Body;
 use futures_util::StreamExt;
 use http::Method;
-use serde_json::json;
 
 use crate::support::upstream::{Script, Upstream};
 use crate::support::{Actor, Reply, TestApp, Wire};
@@ -275,4 +274,20 @@ async fn the_openai_envelope_is_not_exchanged_for_another() {
     error(&reply);
     let house = nobody.get("/api/v1/usage").await;
     assert_eq!(house.header("content-type"), "application/problem+json");
+}
+
+#[tokio::test]
+async fn who_sends_more_than_the_limit_reads_why() {
+    let upstream = Upstream::start().await;
+    let app = app(&upstream).await;
+    let ada = app.sign_up("ada").await;
+    let listening = app.listen().await;
+    let mut caller = Wire::connect(listening.address).await;
+    let credentials = [("authorization", ada.authorization())];
+
+    caller
+        .post(PATH, &credentials, "x".repeat(8 << 20).as_bytes())
+        .await;
+
+    assert_eq!(caller.head().await.status, 413);
 }

@@ -86,14 +86,6 @@ impl Wire {
         whole
     }
 
-    /// Reads and throws away as many bytes.
-    pub(crate) async fn skip(&mut self, bytes: usize) {
-        while self.unread.len() < bytes {
-            assert!(self.more().await, "the answer ends too early");
-        }
-        self.unread.drain(..bytes);
-    }
-
     /// Whether the other side closes without another byte.
     pub(crate) async fn is_closed(&mut self) -> bool {
         self.unread.is_empty() && !self.more().await
