@@ -105,7 +105,7 @@ pub const SECTIONS: &[Section] = sections! {
         "weights" = "none" later: "For weighted: one number a target.";
         "price" = "none": "What it costs, in USD per million tokens.";
         "max_output_tokens" = "none" later: "The longest answer, for reservations.";
-        "first_token_timeout" = "that of [relay]" later: "Streams: until the first content.";
+        "first_token_timeout" = "that of [relay]": "Streams: until the first content.";
     }
     "models.*.price" {
         "input" = "none (required)": "What is sent.";
@@ -120,7 +120,7 @@ pub const SECTIONS: &[Section] = sections! {
         "total_timeout" = "15m": "The whole answer.";
         "keepalive_interval" = "15s" later: "Between keep-alive comments while the upstream is silent.";
         "commit_after" = "5s" later: "How long a stream waits for the upstream's verdict before it answers 200.";
-        "max_attempts" = "4" later: "Over all targets of one request.";
+        "max_attempts" = "4": "Over all targets of one request.";
         "max_retry_after_wait" = "5s" later: "An upstream that asks to wait longer is skipped.";
         "breaker_failures" = "5" later: "Failures in a row after which an upstream is left alone.";
         "breaker_cooldown" = "30s" later: "How long it is left alone.";
