@@ -9,7 +9,7 @@ use axum::Router;
 use axum::body::Body;
 use concierge::clock::Clock;
 use concierge::config::{self, Config, Sources};
-use concierge::domain::{RowId, Ts};
+use concierge::domain::RowId;
 use concierge::server::{self, Databases, Server};
 use concierge::shutdown::Shutdown;
 use concierge::state::App;
@@ -71,15 +71,6 @@ impl TestApp {
         }
     }
 
-    /// With `upstream` as the only provider, under the name `openai`.
-    pub async fn relaying_to(upstream: &str) -> Self {
-        Self::with(&[
-            ("OPENAI_BASE_URL", upstream),
-            ("OPENAI_API_KEY", "sk-upstream"),
-        ])
-        .await
-    }
-
     /// Somebody without an account.
     pub fn anonymous(&self) -> Actor<'_> {
         Actor::new(self)
@@ -132,10 +123,6 @@ impl TestApp {
 
     pub fn advance(&self, by: Duration) {
         self.clock.advance(by);
-    }
-
-    pub fn now(&self) -> Ts {
-        Ts::from_micros(self.clock.micros())
     }
 
     pub fn folder(&self) -> &std::path::Path {
