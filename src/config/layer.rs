@@ -7,7 +7,7 @@ use config::{File, FileFormat, Map, Source, Value, ValueKind};
 
 use super::problem::Report;
 use super::settings::Setting;
-use super::sources::read_text;
+use super::text::read_text;
 
 const PREFIX: &str = "CONCIERGE__";
 

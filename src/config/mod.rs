@@ -28,6 +28,7 @@ mod settings;
 mod settle;
 mod sources;
 mod stripe;
+mod text;
 
 use std::collections::BTreeMap;
 

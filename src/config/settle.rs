@@ -9,7 +9,7 @@ use super::layer::{Entry, Kind, Layer, dotted};
 use super::problem::Report;
 use super::sections::{SECTIONS, Section};
 use super::settings::Setting;
-use super::sources::read_text;
+use super::text::read_text;
 
 /// The names that files give to providers and models.
 pub(super) type Names = BTreeSet<(String, String)>;

@@ -3,13 +3,13 @@
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::fs::File;
 use std::io::{self, Read};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::rc::Rc;
 
 use super::layer::path_of_variable;
 use super::problem::Report;
+use super::text::read_text;
 
 /// All that loading looks at.
 #[derive(Clone, Default)]
@@ -76,20 +76,6 @@ impl std::fmt::Debug for Sources {
             .field("folder", &self.folder)
             .finish_non_exhaustive()
     }
-}
-
-/// A file's text, or why there is none.
-pub(super) fn read_text(path: &Path) -> Result<String, String> {
-    const LARGEST: u64 = 1 << 20;
-
-    let mut bytes = Vec::new();
-    File::open(path)
-        .and_then(|file| file.take(LARGEST + 1).read_to_end(&mut bytes))
-        .map_err(|error| format!("cannot be read ({})", error.kind()))?;
-    if bytes.len() as u64 > LARGEST {
-        return Err("is larger than 1 MiB".to_owned());
-    }
-    String::from_utf8(bytes).map_err(|_| "is not UTF-8".to_owned())
 }
 
 fn dotenv(text: &str, report: &mut Report) -> BTreeMap<String, String> {

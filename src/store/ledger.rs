@@ -2,8 +2,6 @@
 
 use sqlx::QueryBuilder;
 
-use futures_util::TryFutureExt;
-
 use crate::domain::{Charge, KeyId, Sums, Ts, UsageRow, UserId};
 use crate::error::Result;
 
@@ -75,7 +73,7 @@ struct Labelled {
 
 #[derive(sqlx::FromRow)]
 struct Keyed {
-    key_id: Option<KeyId>,
+    label: Option<KeyId>,
     #[sqlx(flatten)]
     sums: Sums,
 }
@@ -86,6 +84,23 @@ const SUMS: &str = "COUNT(*) AS requests,
     CAST(COALESCE(SUM(completion_tokens), 0) AS BIGINT) AS completion_tokens,
     CAST(COALESCE(SUM(reasoning_tokens), 0) AS BIGINT) AS reasoning_tokens,
     CAST(COALESCE(SUM(cost_microusd), 0) AS BIGINT) AS cost_microusd";
+
+/// Adds up by one column; the names of columns cannot be bound.
+macro_rules! by_column {
+    ($conn:expr, $span:expr, $column:literal) => {
+        on!($conn, |c| {
+            let mut query = QueryBuilder::new(concat!("SELECT ", $column, " AS label, "));
+            query.push(SUMS).push(" FROM ledger");
+            query.push(" WHERE at >= ").push_bind($span.from);
+            query.push(" AND at < ").push_bind($span.until);
+            if let Some(user) = &$span.user {
+                query.push(" AND user_id = ").push_bind(user.as_str());
+            }
+            query.push(concat!(" GROUP BY ", $column, " ORDER BY ", $column));
+            async move { query.build_query_as().fetch_all(c).await }
+        })?
+    };
+}
 
 /// Usage by day (UTC), the days without any left out.
 ///
@@ -115,48 +130,17 @@ pub async fn by_day(conn: &mut Conn<Main>, span: &Span) -> Result<Vec<UsageRow>>
 
 /// Usage by public model name.
 pub async fn by_model(conn: &mut Conn<Main>, span: &Span) -> Result<Vec<UsageRow>> {
-    let rows: Vec<Labelled> = on!(conn, |c| {
-        let mut query = QueryBuilder::new("SELECT model AS label, ");
-        query
-            .push(SUMS)
-            .push(" FROM ledger WHERE at >= ")
-            .push_bind(span.from);
-        query.push(" AND at < ").push_bind(span.until);
-        if let Some(user) = &span.user {
-            query.push(" AND user_id = ").push_bind(user.as_str());
-        }
-        query.push(" GROUP BY model ORDER BY model");
-        async move { query.build_query_as().fetch_all(c).await }
-    })?;
+    let rows: Vec<Labelled> = by_column!(conn, span, "model");
     Ok(rows.into_iter().map(Labelled::row).collect())
 }
 
 /// Usage by API key; what came by a session has no label.
 pub async fn by_key(conn: &mut Conn<Main>, span: &Span) -> Result<Vec<UsageRow>> {
-    let rows: Vec<Keyed> = on!(conn, |c| {
-        let mut query = QueryBuilder::new("SELECT key_id, ");
-        query
-            .push(SUMS)
-            .push(" FROM ledger WHERE at >= ")
-            .push_bind(span.from);
-        query.push(" AND at < ").push_bind(span.until);
-        if let Some(user) = &span.user {
-            query.push(" AND user_id = ").push_bind(user.as_str());
-        }
-        query.push(" GROUP BY key_id");
-        async move { query.build_query_as().fetch_all(c).await }
-    })?;
+    let rows: Vec<Keyed> = by_column!(conn, span, "key_id");
     let mut rows: Vec<_> = rows.into_iter().map(Keyed::row).collect();
+    // The engines do not agree on where null stands.
     rows.sort_by(|a, b| a.label.cmp(&b.label));
     Ok(rows)
-}
-
-/// How many rows there are.
-pub async fn count(conn: &mut Conn<Main>) -> Result<i64> {
-    const SQL: &str = "SELECT COUNT(*) FROM ledger";
-    Ok(on!(conn, |c| sqlx::query_scalar(SQL)
-        .fetch_one(c)
-        .map_ok(|n: i64| n))?)
 }
 
 fn days(span: &Span) -> Vec<(String, Ts, Ts)> {
@@ -185,7 +169,7 @@ impl Labelled {
 impl Keyed {
     fn row(self) -> UsageRow {
         UsageRow {
-            label: self.key_id.map(|id| id.to_string()),
+            label: self.label.map(|id| id.to_string()),
             sums: self.sums,
         }
     }
