@@ -28,7 +28,7 @@ use secrecy::{ExposeSecret, SecretString};
 use sqlx::{AssertSqlSafe, PgPool, SqlitePool};
 
 const NOON: i64 = 1_763_726_400_000_000; // 2025-11-21T12:00:00Z
-const LIMITS: Limits = Limits { kept: 1, most: 8 };
+const LIMITS: Limits = Limits { most: 8 };
 const PASSWORD: &str = "plum tree, river";
 const DAY: Duration = Duration::from_hours(24);
 

@@ -13,7 +13,7 @@ use std::path::Path;
 use concierge::store::{Address, Db, Limits, Main, Vault};
 use sqlx::{Connection, PgConnection, Row, SqliteConnection};
 
-const LIMITS: Limits = Limits { kept: 1, most: 2 };
+const LIMITS: Limits = Limits { most: 2 };
 
 /// Of each table its columns, and whether each may be null.
 type Tables = BTreeMap<String, BTreeMap<String, bool>>;

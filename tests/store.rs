@@ -99,7 +99,7 @@ impl Databases {
     }
 }
 
-const LIMITS: Limits = Limits { kept: 1, most: 8 };
+const LIMITS: Limits = Limits { most: 8 };
 
 async fn postgres_schema() -> Option<String> {
     #[expect(

@@ -18,8 +18,6 @@ pub struct Databases {
     pub vault: DatabaseUrl,
     /// `DB_POOL_SIZE` + `DB_MAX_OVERFLOW`: the most connections of one pool.
     pub max_connections: u32,
-    /// `DB_POOL_SIZE`: how many of them are kept.
-    pub pool_size: u32,
     /// `DB_AUTO_MIGRATE`
     pub auto_migrate: bool,
 }
@@ -52,7 +50,6 @@ impl Databases {
             main,
             vault,
             max_connections: pool_size + overflow,
-            pool_size,
             auto_migrate: reader.value("DB_AUTO_MIGRATE", boolean),
         }
     }

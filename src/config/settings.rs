@@ -89,8 +89,8 @@ pub const SETTINGS: &[Setting] = settings! {
     "Databases" {
         DATABASE_URL = "sqlite://data/concierge.db (required in staging and production)" secret: "The main database: sqlite://relative/path, sqlite:///absolute/path or postgres://user:password@host/name.";
         CREDS_DATABASE_URL = "with PostgreSQL the main database, with SQLite credentials.db beside it" secret: "The database of passwords, keys and sessions.";
-        DB_POOL_SIZE = "10": "How many connections a pool keeps.";
-        DB_MAX_OVERFLOW = "20": "How many more it may open when all are busy.";
+        DB_POOL_SIZE = "10": "How many connections a PostgreSQL pool may open.";
+        DB_MAX_OVERFLOW = "20": "How many more it may open, on top of DB_POOL_SIZE.";
         DB_AUTO_MIGRATE = "true": "Brings the tables up to date at start.";
         REDIS_URL = "none" secret: "A Redis that all replicas share; health tells whether it answers.";
         REDIS_REQUIRED = "false": "Whether the service is not ready without Redis.";

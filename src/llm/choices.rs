@@ -30,9 +30,10 @@ impl Choices {
         self.written += next.written;
     }
 
-    /// Whether there are choices, and each has had its `finish_reason`.
-    pub fn are_finished(&self) -> bool {
-        self.seen != 0 && self.seen == self.finished && !self.is_beyond
+    /// Whether there are as many choices as were asked for, and each has had its `finish_reason`.
+    pub fn are_finished(&self, asked: u64) -> bool {
+        let seen = u64::from(self.seen.count_ones());
+        seen >= asked.max(1) && self.seen == self.finished && !self.is_beyond
     }
 
     pub(super) fn are_none(&self) -> bool {
@@ -157,7 +158,7 @@ mod tests {
     #[test]
     fn a_stream_is_finished_when_every_choice_is() {
         let mut all = Choices::default();
-        assert!(!all.are_finished());
+        assert!(!all.are_finished(1));
 
         for (items, finished) in [
             (r#"{"index":0},{"index":1}"#, false),
@@ -167,7 +168,7 @@ mod tests {
             (r#"{"index":128,"finish_reason":"stop"}"#, false),
         ] {
             all.merge(&choices(items));
-            assert_eq!(all.are_finished(), finished, "{items}");
+            assert_eq!(all.are_finished(1), finished, "{items}");
         }
     }
 }

@@ -52,6 +52,8 @@ pub struct Refusal {
     pub headers: HeaderMap,
     /// Empty if it was too large or broke off.
     pub body: Bytes,
+    /// Whether the body is all that the upstream said.
+    pub is_whole: bool,
 }
 
 impl Refusal {
@@ -136,6 +138,7 @@ mod tests {
             status: StatusCode::TOO_MANY_REQUESTS,
             headers,
             body: Bytes::new(),
+            is_whole: true,
         }
     }
 

@@ -33,7 +33,9 @@ pub(super) async fn run(
             Ok(begun) => return begun.answer(edits(request, target), meter, forced),
             Err(failure) => failure,
         };
-        meter.refused();
+        if verdict::was_not_begun(&failure) {
+            meter.refused();
+        }
         tell(target, &failure);
         let is_final = verdict::is_final(&failure);
         last = Some(failure);
@@ -107,7 +109,6 @@ fn refused(last: Option<Failure>, mut meter: Meter) -> Answer {
 }
 
 fn stopped(mut meter: Meter) -> Answer {
-    meter.refused();
     meter.end(Outcome::Error, StatusCode::SERVICE_UNAVAILABLE);
     Answer::from(stopping())
 }

@@ -25,6 +25,7 @@ pub(super) struct Meter {
     price: Option<Price>,
     began: Instant,
     prompt: Prompt,
+    choices: u64,
     usage: Option<Usage>,
     /// Bytes of content that a stream has brought.
     written: u64,
@@ -58,6 +59,7 @@ impl Meter {
             },
             price: route.price,
             began: Instant::now(),
+            choices: ask.request.n(),
             prompt: Prompt::Whole(ask.request.clone()),
             usage: None,
             written: 0,
@@ -74,6 +76,11 @@ impl Meter {
             .clone_into(&mut self.charge.provider);
         self.charge.upstream_model.clone_from(&target.model);
         self.was_sent = true;
+    }
+
+    /// How many choices were asked for.
+    pub(super) fn choices_asked(&self) -> u64 {
+        self.choices
     }
 
     /// An attempt came to nothing: its upstream will not count what it was sent.

@@ -29,11 +29,14 @@ pub struct Relayed {
     is_done: bool,
     /// Whether what was passed on last ends with a blank line.
     at_boundary: bool,
+    /// How many choices were asked for.
+    n: u64,
 }
 
 impl Relayed {
     pub(super) fn new(frames: Frames, edits: Edits, meter: Meter, forced: Forced) -> Self {
         Self {
+            n: meter.choices_asked(),
             frames: Some(frames),
             edits,
             meter,
@@ -58,6 +61,11 @@ impl Relayed {
                 self.is_done = true;
                 self.meter.end(Outcome::Ok, StatusCode::OK);
             }
+            // The answer is complete: what comes behind it is nobody's.
+            Says::Error(_) if self.is_done => {
+                self.frames = None;
+                return None;
+            }
             Says::Error(complaint) => {
                 let complaint = complaint.as_ref().clone();
                 return Some(self.break_off(&complaint));
@@ -75,7 +83,7 @@ impl Relayed {
         if self.is_done {
             return None;
         }
-        if self.choices.are_finished() {
+        if self.choices.are_finished(self.n) {
             self.meter.end(Outcome::Ok, StatusCode::OK);
             return Some(self.after_boundary(DONE));
         }
@@ -159,22 +167,25 @@ fn error_frame(complaint: &Complaint) -> Bytes {
     let message = complaint.message.as_deref().map(masked);
     let body = json!({"error": {
         "message": message.as_deref().unwrap_or("The model's server has failed."),
-        "type": complaint.kind.as_deref().unwrap_or("server_error"),
+        "type": slug(complaint.kind.as_deref()).unwrap_or("server_error"),
         "param": null,
-        "code": complaint.code.as_deref().unwrap_or("upstream_error"),
+        "code": slug(complaint.code.as_deref()).unwrap_or("upstream_error"),
     }});
     format!("data: {body}\n\n").into()
 }
 
+/// A type or a code, if it is a word of the kind that programs branch on.
+fn slug(word: Option<&str>) -> Option<&str> {
+    let is_letter = |byte: u8| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte);
+    word.filter(|word| (1..=64).contains(&word.len()) && word.bytes().all(is_letter))
+        .filter(|word| !may_be_secret(word))
+}
+
 /// An upstream's words without addresses and keys, at most 500 characters of them.
 fn masked(message: &str) -> String {
-    let is_secret = |word: &str| {
-        let bare = word.trim_matches(|letter: char| !letter.is_alphanumeric());
-        word.contains("://") || bare.starts_with("sk-") || bare.len() >= 32
-    };
     let words = message
         .split_whitespace()
-        .map(|word| if is_secret(word) { "…" } else { word });
+        .map(|word| if may_be_secret(word) { "…" } else { word });
     words
         .collect::<Vec<_>>()
         .join(" ")
@@ -183,9 +194,77 @@ fn masked(message: &str) -> String {
         .collect()
 }
 
+/// What looks like a key, an address, or a value that is given to a name.
+fn may_be_secret(word: &str) -> bool {
+    let is_token = |part: &str| part.len() >= 32;
+    let letter = |byte: u8| byte.is_ascii_alphanumeric() || b"_-".contains(&byte);
+    word.contains("sk-")
+        || word.contains("://")
+        || word.contains('@')
+        || word.contains('=')
+        || is_host(word)
+        || word
+            .split(|c: char| !u8::try_from(c).is_ok_and(letter))
+            .any(is_token)
+}
+
+/// `10.0.0.5`, `host:80`, `api.example.com/v1`.
+fn is_host(word: &str) -> bool {
+    let bare = word.trim_matches(|letter: char| !letter.is_ascii_alphanumeric());
+    let has_port = bare.rsplit_once(':').is_some_and(|(host, port)| {
+        !host.is_empty()
+            && port
+                .bytes()
+                .next()
+                .is_some_and(|byte| byte.is_ascii_digit())
+    });
+    let dotted = bare.split('/').next().unwrap_or_default();
+    let labels: Vec<_> = dotted.split('.').collect();
+    let is_name = labels.len() >= 3 || (labels.len() == 2 && bare.contains('/'));
+    has_port || (is_name && labels.iter().all(|label| !label.is_empty()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn keys_and_addresses_are_masked_wherever_they_stand_in_a_word() {
+        for word in [
+            "key=sk-abcdef",
+            "api_key=abc",
+            "10.0.0.5:80",
+            "10.0.0.5",
+            "(host:8080)",
+            "api.host.com/v1/x",
+            "me@host",
+            "'sk-live-1'.",
+        ] {
+            assert_eq!(masked(&format!("a {word} b")), "a … b", "{word}");
+        }
+        for plain in [
+            "Rate limit reached.",
+            "code: 7 (see docs)",
+            "3.5 of 4",
+            "e.g. this",
+        ] {
+            assert_eq!(masked(plain), plain);
+        }
+    }
+
+    #[test]
+    fn a_type_that_is_no_slug_does_not_pass() {
+        assert_eq!(slug(Some("rate_limit")), Some("rate_limit"));
+        for word in [
+            "https://internal/x?key=1",
+            "sk-very",
+            "",
+            "two words",
+            &"x".repeat(65),
+        ] {
+            assert_eq!(slug(Some(word)), None, "{word}");
+        }
+    }
 
     #[test]
     fn what_an_upstream_says_passes_without_addresses_and_keys() {

@@ -4,7 +4,7 @@ use http::{HeaderMap, StatusCode};
 
 use super::Answer;
 use crate::error::{Error, Kind};
-use crate::llm::{Failure, Refusal};
+use crate::llm::{Failure, Refusal, Wait};
 
 /// Words by which upstreams say that our key is bad.
 const BAD_KEY: [&str; 3] = [
@@ -19,6 +19,14 @@ const UNREADABLE: &str = "The model's answer cannot be read.";
 /// Whether another target would say the same: the request itself is at fault.
 pub(super) fn is_final(failure: &Failure) -> bool {
     matches!(failure, Failure::Refused(refusal) if matches!(Verdict::of(refusal), Verdict::Callers))
+}
+
+/// Whether the upstream has refused, or was never reached: it counts nothing then.
+pub(super) fn was_not_begun(failure: &Failure) -> bool {
+    matches!(
+        failure,
+        Failure::Refused(_) | Failure::Unreachable(_) | Failure::Late(Wait::Connect)
+    )
 }
 
 /// The last verdict wins.
@@ -64,8 +72,9 @@ impl Verdict {
             400 | 403 if names_our_key(refusal) => Self::Key,
             402 => Self::Quota,
             429 if says(refusal, USED_UP) => Self::Quota,
-            429 => Self::Busy,
+            429 if refusal.is_whole => Self::Busy,
             529 => Self::Down(503),
+            400..=499 if !refusal.is_whole => Self::Foreign,
             400..=499 => Self::Callers,
             code @ 500..=599 => Self::Down(code),
             _ => Self::Foreign,

@@ -16,7 +16,6 @@ pub struct Databases {
 impl Databases {
     pub async fn open(config: &config::Databases) -> Result<Self> {
         let limits = Limits {
-            kept: config.pool_size,
             most: config.max_connections,
         };
         Ok(Self {

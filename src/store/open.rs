@@ -22,10 +22,9 @@ pub enum Address<'a> {
     Postgres(&'a str),
 }
 
-/// How many connections a PostgreSQL pool keeps, and how many it may open.
+/// How many connections a PostgreSQL pool may open.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    pub kept: u32,
     pub most: u32,
 }
 

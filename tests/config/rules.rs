@@ -147,7 +147,6 @@ fn every_value_reaches_its_field() {
     assert_eq!(config.http.max_body_bytes, 2 << 20);
     assert_eq!(config.http.max_openai_body_bytes, 2 << 20);
     assert_eq!(config.auth.session_ttl.as_secs(), 90);
-    assert_eq!(config.databases.pool_size, 3);
     assert_eq!(config.databases.max_connections, 7);
     assert_eq!(config.limits.budget_microusd, Some(5_000_000));
     assert_eq!(config.limits.budget_period, BudgetPeriod::Day);

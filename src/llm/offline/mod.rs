@@ -123,6 +123,7 @@ fn refused(param: &str, message: &str) -> Failure {
         status: StatusCode::BAD_REQUEST,
         headers: content_type("application/json"),
         body: body.to_string().into(),
+        is_whole: true,
     }))
 }
 
@@ -244,7 +245,7 @@ mod tests {
         }
 
         assert_eq!(answer["choices"].as_array().unwrap().len(), 3);
-        assert!(choices.are_finished());
+        assert!(choices.are_finished(1));
     }
 
     #[tokio::test]

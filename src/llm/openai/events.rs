@@ -54,7 +54,11 @@ impl Events {
 
     /// Waits for the first frame, and keeps it for whoever reads on.
     pub(super) async fn begun(mut self) -> Result<Self, Failure> {
-        self.first = Some(self.next().await.ok_or(Failure::Cut(None))??);
+        let first = self.next().await.ok_or(Failure::Cut(None))??;
+        if matches!(first.says(), Says::Error(_)) {
+            return Err(Failure::Garbled("it begins with an error"));
+        }
+        self.first = Some(first);
         Ok(self)
     }
 
@@ -72,8 +76,10 @@ impl Events {
 
     fn ended(&mut self) -> Option<Result<Frame, Failure>> {
         self.body = None;
+        // Half an event is nobody's: a client would choke on it before it reads why.
         let rest = self.cutter.finish()?;
-        Some(Ok(self.passing(rest)))
+        let is_whole = !matches!(rest.says(), Says::Unreadable);
+        is_whole.then(|| Ok(self.passing(rest)))
     }
 
     /// After `[DONE]` nothing that happens to the connection matters any more.

@@ -190,6 +190,7 @@ async fn refusal(answer: http::Response<Body>) -> Refusal {
     Refusal {
         status: head.status,
         headers: head::worth_passing(&head.headers),
+        is_whole: body.is_ok(),
         body: body.unwrap_or_default(),
     }
 }

@@ -4,6 +4,7 @@ mod bytes;
 mod cancel;
 mod drain;
 mod failover;
+mod honesty;
 mod models;
 mod refusals;
 mod streams;
