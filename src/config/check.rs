@@ -42,16 +42,13 @@ pub(super) fn check(reader: &mut Reader<'_>) -> Config {
 }
 
 fn warn_of_open_purse(reader: &mut Reader<'_>, config: &Config) {
-    let caps = &config.limits;
-    let capped = caps.budget_microusd.is_some() || caps.rpm.is_some() || caps.tpm.is_some();
     if config.env == AppEnv::Production
         && config.auth.registration_enabled
         && !config.providers.is_empty()
-        && !capped
     {
         reader.warn(
             "Anyone may register and use the providers without a cap: REGISTRATION_ENABLED is true, \
-             and USER_BUDGET_MICROUSD, USER_RPM and USER_TPM are not set.",
+             and this version caps nobody.",
         );
     }
 }

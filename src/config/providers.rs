@@ -206,7 +206,11 @@ fn headers(reader: &mut Reader<'_>) -> Vec<(String, SecretString)> {
             .iter()
             .filter_map(|name| {
                 if !may_be_sent(name) {
-                    headers.problem(name, "is not a header to set", "one that is ours to set");
+                    headers.problem(
+                        name,
+                        "is a header that cannot be set",
+                        "one that neither frames nor encodes the message",
+                    );
                     return None;
                 }
                 let value = headers.option(name, header_value)?;
@@ -217,9 +221,12 @@ fn headers(reader: &mut Reader<'_>) -> Vec<(String, SecretString)> {
     read.unwrap_or_default()
 }
 
-/// Headers that frame the message are the connection's own.
+/// Headers that frame the message are the connection's own, and what an upstream compresses cannot be
+/// read.
 fn may_be_sent(name: &str) -> bool {
     let framing = [
+        HeaderName::from_static("keep-alive"),
+        header::ACCEPT_ENCODING,
         header::HOST,
         header::CONNECTION,
         header::CONTENT_LENGTH,

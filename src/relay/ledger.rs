@@ -1,5 +1,7 @@
 //! The way into the ledger: a bounded queue, and one task that writes batches.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio::sync::mpsc::{self, OwnedPermit};
@@ -28,6 +30,8 @@ pub(super) type Slot = OwnedPermit<Charge>;
 #[derive(Debug)]
 pub(super) struct Ledger {
     queue: mpsc::Sender<Charge>,
+    /// Rows that the writer holds and has not written.
+    in_hand: Arc<AtomicUsize>,
     closing: CancellationToken,
     closed: CancellationToken,
 }
@@ -38,10 +42,12 @@ impl Ledger {
         let (queue, charges) = mpsc::channel(PLACES);
         let closing = CancellationToken::new();
         let closed = CancellationToken::new();
+        let in_hand = Arc::new(AtomicUsize::new(0));
         let writer = Writer {
             main,
             charges,
             closing: closing.clone(),
+            in_hand: in_hand.clone(),
         };
         let done = closed.clone().drop_guard();
         shutdown.track(async move {
@@ -50,9 +56,16 @@ impl Ledger {
         });
         Self {
             queue,
+            in_hand,
             closing,
             closed,
         }
+    }
+
+    /// Requests whose rows are not written: those that run, and those that wait for the database.
+    pub(super) fn unwritten(&self) -> usize {
+        let in_queue = self.queue.max_capacity() - self.queue.capacity();
+        in_queue + self.in_hand.load(Ordering::Acquire)
     }
 
     /// Waits while the queue is full.
@@ -75,13 +88,16 @@ struct Writer {
     main: Db<Main>,
     charges: mpsc::Receiver<Charge>,
     closing: CancellationToken,
+    in_hand: Arc<AtomicUsize>,
 }
 
 impl Writer {
     async fn run(mut self) {
         let mut batch = Vec::with_capacity(BATCH);
         while self.gather(&mut batch).await {
+            self.in_hand.store(batch.len(), Ordering::Release);
             self.write(&batch).await;
+            self.in_hand.store(0, Ordering::Release);
             batch.clear();
         }
     }

@@ -101,6 +101,11 @@ impl Relay {
         }
     }
 
+    /// How many requests have no row in the ledger yet.
+    pub fn unwritten(&self) -> usize {
+        self.0.ledger.unwritten()
+    }
+
     /// Writes what is still to be written to the ledger. Nothing more can be relayed.
     pub async fn close(&self) {
         self.0.ledger.close().await;

@@ -75,8 +75,8 @@ impl Server {
             failed = served => failed,
             () = told_to_stop => Ok(()),
         };
-        stop::stop(connections, &app, &databases).await;
-        ended
+        let stopped = stop::stop(connections, &app, &databases).await;
+        ended.and(stopped)
     }
 }
 

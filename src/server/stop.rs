@@ -7,13 +7,19 @@ use tokio::time::{Instant, sleep, timeout_at};
 
 use super::accept::Connections;
 use super::databases::Databases;
+use crate::error::{Error, Kind, Result};
 use crate::state::App;
 
 /// What is left of the time for the last frames, the ledger and the databases.
 const LAST_SECOND: Duration = Duration::from_secs(1);
 
-/// No new connections, then no running ones, then the ledger, then the databases.
-pub(super) async fn stop(mut connections: Connections, app: &App, databases: &Databases) {
+/// No new connections, then no running ones, then the ledger, then the databases. An error says what
+/// did not come to its end in time.
+pub(super) async fn stop(
+    mut connections: Connections,
+    app: &App,
+    databases: &Databases,
+) -> Result<()> {
     let limits = &app.config.shutdown;
     let ends_at = Instant::now() + limits.timeout;
     tracing::info!("Stopping");
@@ -33,9 +39,20 @@ pub(super) async fn stop(mut connections: Connections, app: &App, databases: &Da
     };
     if timeout_at(ends_at, tidy).await.is_ok() {
         tracing::info!("Stopped");
-    } else {
-        tracing::error!("Stopped, but not everything came to its end in time");
+        return Ok(());
     }
+    let unwritten = app.relay.unwritten();
+    tracing::error!(
+        unwritten,
+        "Stopped, but not everything came to its end in time"
+    );
+    Err(Error::new(
+        Kind::Timeout,
+        "stop_incomplete",
+        format!(
+            "Not everything came to its end in time; rows of the ledger that are lost: {unwritten}."
+        ),
+    ))
 }
 
 /// Whoever is being answered may finish; then streams end with a frame of their own; and who still

@@ -122,7 +122,7 @@ fn a_provider_that_makes_no_sense_is_refused() {
         ),
         (
             "[providers.x]\nkind = \"offline\"\nheaders = { Host = \"x\" }\n",
-            "providers.x.headers.Host: is not a header to set",
+            "providers.x.headers.Host: is a header that cannot be set",
         ),
         ("providers = 5\n", "providers: is no setting"),
     ] {

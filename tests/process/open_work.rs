@@ -160,3 +160,34 @@ async fn a_model_that_does_not_answer_is_given_up_and_is_in_the_ledger() {
     let second = place.serve(&settings).await;
     assert_eq!(second.client().bearer(&token).requests().await, 2);
 }
+
+#[tokio::test]
+async fn a_ledger_that_cannot_be_written_is_no_good_end() {
+    let place = Place::new();
+    let mut server = place.serve(&[THREE_SECONDS]).await;
+    let token = server.client().sign_up("ada@example.com").await.token();
+    let ada = server.client().bearer(&token);
+    ada.complete(false).await;
+    ada.has_used(1).await;
+    let file = format!("sqlite://{}", place.path("data/concierge.db").display());
+    let mut other = <sqlx::SqliteConnection as sqlx::Connection>::connect(&file)
+        .await
+        .unwrap();
+    sqlx::query("BEGIN IMMEDIATE")
+        .execute(&mut other)
+        .await
+        .unwrap();
+    let answered = ada.complete(false).await;
+    assert_eq!(answered.status(), 200);
+
+    server.send(Signal::Terminate);
+
+    let (status, took) = server.ended().await;
+    assert_eq!(status.code(), Some(1));
+    assert!(took < Duration::from_secs(4), "{took:?}");
+    let said = server.complaints();
+    assert!(
+        said.contains("rows of the ledger that are lost: 1."),
+        "{said}"
+    );
+}

@@ -53,7 +53,8 @@ fn is_called(headers: &HeaderMap, kind: &[u8]) -> bool {
 pub(super) fn is_framing(name: &HeaderName) -> bool {
     matches!(
         name.as_str(),
-        "connection"
+        "accept-encoding"
+            | "connection"
             | "content-length"
             | "expect"
             | "host"
