@@ -10,7 +10,9 @@
     reason = "a test fails by panicking"
 )]
 
+mod accounts;
 mod edge;
+mod keys;
 mod llm;
 mod openapi;
 mod openapi_doors;

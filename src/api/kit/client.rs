@@ -74,8 +74,10 @@ fn behind(peer: IpAddr, headers: &HeaderMap, proxies: &[Network]) -> IpAddr {
     client
 }
 
+/// What the last proxy says; what stands before it the caller may have written.
 fn forwarded_scheme(headers: &HeaderMap) -> Option<&str> {
-    let value = headers.get("x-forwarded-proto")?.to_str().ok()?;
+    let mut values = headers.get_all("x-forwarded-proto").iter();
+    let value = values.next_back()?.to_str().ok()?;
     value.rsplit(',').next().map(str::trim)
 }
 

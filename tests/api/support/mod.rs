@@ -4,6 +4,7 @@ pub mod actor;
 pub mod app;
 pub(crate) mod ledger;
 pub mod schema;
+mod sql;
 pub mod upstream;
 pub(crate) mod wire;
 

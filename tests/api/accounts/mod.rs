@@ -1,0 +1,37 @@
+//! Accounts over HTTP: joining, signing in and out, and how long that lasts.
+
+mod administrators;
+mod cookies;
+mod login;
+mod logout;
+mod me;
+mod proxies;
+mod register;
+mod sessions;
+
+use serde_json::{Value, json};
+
+use crate::support::{Actor, PASSWORD, Reply, TestApp};
+
+pub const LOGIN: &str = "/api/v1/auth/login";
+pub const LOGOUT: &str = "/api/v1/auth/logout";
+pub const ME: &str = "/api/v1/auth/me";
+pub const REGISTER: &str = "/api/v1/auth/register";
+
+/// What Ada sends to sign in.
+pub fn ada() -> Value {
+    json!({"username": "ada", "password": PASSWORD})
+}
+
+/// A browser that keeps the cookie of this answer.
+pub fn browser_after<'a>(app: &'a TestApp, login: &Reply) -> Actor<'a> {
+    let cookie = login.cookies()[0].split(';').next().unwrap().to_owned();
+    app.anonymous().header("cookie", cookie)
+}
+
+/// The attributes of a cookie as it is set, in order, without its name and value.
+pub fn attributes(cookie: &str) -> Vec<&str> {
+    let mut attributes: Vec<_> = cookie.split("; ").skip(1).collect();
+    attributes.sort_unstable();
+    attributes
+}

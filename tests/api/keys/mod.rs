@@ -1,0 +1,8 @@
+//! API keys over HTTP: made, listed, used, deleted.
+
+mod create;
+mod list;
+mod scopes;
+mod using;
+
+pub const KEYS: &str = "/api/v1/api-keys";
