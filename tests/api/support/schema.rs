@@ -19,7 +19,7 @@ impl Schema {
         let name = format!("test_{}", unique());
         run(&server, format!("CREATE SCHEMA {name}")).await;
         let mark = if server.contains('?') { '&' } else { '?' };
-        let url = format!("{server}{mark}options=-csearch_path%3D{name}&application_name={name}");
+        let url = format!("{server}{mark}options=-csearch_path%3D{name}");
         Some(Self { server, name, url })
     }
 
@@ -40,6 +40,16 @@ async fn run(server: &str, sql: String) {
     conn.close().await.unwrap();
 }
 
+/// By the locks: the application names its connections itself.
+fn end_what_holds(schema: &str) -> String {
+    format!(
+        "SELECT pg_terminate_backend(held.pid) FROM pg_locks held
+         JOIN pg_class c ON c.oid = held.relation
+         JOIN pg_namespace n ON n.oid = c.relnamespace
+         WHERE n.nspname = '{schema}' AND held.pid <> pg_backend_pid()"
+    )
+}
+
 impl Drop for Schema {
     /// On a thread of its own: the test's runtime may be the one that waits here. What it has left
     /// in the middle of a transaction would wait for us as we for it, and is ended.
@@ -50,11 +60,7 @@ impl Drop for Schema {
                 .enable_all()
                 .build()
                 .unwrap();
-            let end = format!(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-                 WHERE application_name = '{name}'"
-            );
-            runtime.block_on(run(&server, end));
+            runtime.block_on(run(&server, end_what_holds(&name)));
             runtime.block_on(run(&server, format!("DROP SCHEMA {name} CASCADE")));
         });
         dropped.join().ok();
