@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use axum::body::Body;
 use concierge::api;
 use http::Method;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::openapi::{document, is_open, operations};
 use crate::support::TestApp;
@@ -123,5 +123,55 @@ async fn the_examples_of_bodies_can_be_sent_as_they_stand() {
             .await;
 
         assert_eq!(reply.status, wanted, "{path}: {}", reply.text());
+    }
+}
+
+#[tokio::test]
+async fn the_examples_of_answers_have_the_members_of_real_ones() {
+    let app = TestApp::start().await;
+    let ada = app.sign_up("ada").await;
+    ada.key(json!({"scopes": ["models"], "models": ["offline"]}))
+        .await;
+    let chat = json!({"model": "offline", "messages": [{"role": "user", "content": "hi"}]});
+    assert_eq!(ada.post("/v1/chat/completions", chat).await.status, 200);
+    app.usage(&ada, 1).await;
+    let document = document();
+    let mut compared = 0;
+
+    for (path, method, operation) in operations() {
+        let Some(example) = example(&document, &operation["responses"]["200"]) else {
+            continue;
+        };
+        if method != "GET" {
+            continue;
+        }
+        let reply = ada.get(&path.replace("{id}", "offline")).await;
+        assert_eq!(reply.status, 200, "{path}");
+        compared += 1;
+        assert_eq!(shape(&reply.json()), shape(&example), "{path}");
+    }
+    assert!(compared >= 14, "{compared}");
+}
+
+/// What the document shows of a JSON answer.
+fn example(document: &Value, answer: &Value) -> Option<Value> {
+    let content = &answer["content"]["application/json"];
+    if content["example"].is_object() {
+        return Some(content["example"].clone());
+    }
+    let reference = content["schema"]["$ref"].as_str()?;
+    let example = document.pointer(&format!("{}/examples/0", &reference[1..]))?;
+    Some(example.clone())
+}
+
+/// The members of a value, and of what is in it; of a list its first item.
+fn shape(value: &Value) -> Value {
+    match value {
+        Value::Object(members) => members
+            .iter()
+            .map(|(name, member)| (name.clone(), shape(member)))
+            .collect(),
+        Value::Array(items) => items.first().map_or(Value::Null, shape),
+        _ => Value::Null,
     }
 }

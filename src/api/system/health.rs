@@ -14,8 +14,8 @@ use crate::state::App;
 
 /// The process itself; no dependency is asked.
 #[derive(Debug, Serialize, ToSchema)]
-#[schema(as = Health, examples(json!({"status": "healthy", "service": "concierge", "version": "0.1.0", "api_version": "v1",
-    "timestamp": "2026-11-21T09:30:00.25Z", "connections": 3,
+#[schema(as = Health, examples(json!({"status": "healthy",
+    "service": "concierge", "version": "0.1.0", "api_version": "v1", "timestamp": "2026-11-21T09:30:00.25Z", "connections": 3,
     "details": {"uptime": "1d 02:03:04", "uptime_seconds": 93_784, "memory_usage": "17.3 MiB",
         "memory_bytes": 18_140_365, "active_connections": 3}})))]
 pub struct Shallow {
@@ -43,8 +43,8 @@ pub struct Process {
 
 /// The process and what it depends on.
 #[derive(Debug, Serialize, ToSchema)]
-#[schema(as = DeepHealth, examples(json!({"status": "healthy", "service": "concierge", "version": "0.1.0", "api_version": "v1",
-    "timestamp": "2026-11-21T09:30:00.25Z", "connections": 3,
+#[schema(as = DeepHealth, examples(json!({"status": "healthy",
+    "service": "concierge", "version": "0.1.0", "api_version": "v1", "timestamp": "2026-11-21T09:30:00.25Z", "connections": 3,
     "details": {"uptime": "1d 02:03:04", "uptime_seconds": 93_784, "memory_usage": "17.3 MiB",
         "memory_bytes": 18_140_365, "active_connections": 3},
     "dependencies": {"database": {"status": "up", "latency_ms": 1},

@@ -23,7 +23,8 @@ pub struct Alive {
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(examples(json!({"status": "ready", "timestamp": "2026-11-21T09:30:00.25Z", "checks": {
     "database": {"status": "up", "latency_ms": 1},
-    "credentials_database": {"status": "up", "latency_ms": 1}}})))]
+    "credentials_database": {"status": "up", "latency_ms": 1},
+    "redis": {"status": "disabled", "latency_ms": null}}})))]
 pub struct Ready {
     /// `ready` or `not_ready`.
     status: &'static str,

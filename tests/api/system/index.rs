@@ -62,3 +62,15 @@ async fn what_is_not_configured_is_null_and_there() {
 
     assert_eq!(config.get("stripe_publishable_key"), Some(&Value::Null));
 }
+
+// A26, A28, C15, D05: where it listens and whom it lets in when nothing is said.
+#[tokio::test]
+async fn without_settings_it_is_reached_where_the_documents_say() {
+    let app = TestApp::start().await;
+    let config = &app.app.config;
+
+    assert_eq!(config.http.host.to_string(), "0.0.0.0");
+    assert_eq!(config.http.port, 8_000);
+    assert_eq!(config.cors.origins, ["http://localhost:3000"]);
+    assert!(!config.app.debug);
+}
