@@ -855,6 +855,25 @@ async fn whoever_was_there_before_the_administrator_is_shut_out() {
 }
 
 #[tokio::test]
+async fn an_administrator_who_is_made_anew_holds_nothing_of_before() {
+    let world = World::open().await;
+    let root = || world.auth.create_admin(email("root"), PASSWORD.into());
+    root().await.unwrap();
+    let login = world.log_in("root@example.com").await;
+    let session = world.auth.verify(cookie(&login)).await.unwrap();
+    let (_, key) = world.auth.create_key(&session, new_key()).await.unwrap();
+    let key = Credential::Key(key.expose_secret());
+    world.auth.verify(key).await.unwrap();
+
+    root().await.unwrap();
+
+    for held in [cookie(&login), bearer(&login), key] {
+        assert!(world.auth.verify(held).await.is_err(), "{held:?}");
+    }
+    assert_eq!(world.count("api_keys").await, 0);
+}
+
+#[tokio::test]
 async fn a_copy_of_the_files_opens_nothing() {
     let world = World::on(None, settings()).await;
     let session = signed_in(&world).await;

@@ -31,7 +31,8 @@ impl Auth {
     }
 
     /// Makes an administrator: of the account with this address, or of a new one. What was issued
-    /// to the account before is dead: it may not have been its owner who was there first.
+    /// to the account before is dead, keys too, also if it was an administrator already: it may not
+    /// have been its owner who was there first.
     pub async fn create_admin(&self, email: Email, password: SecretString) -> Result<User> {
         let mut conn = self.0.main.read().await?;
         let found = users::by_email(&mut conn, &email).await?;
@@ -139,9 +140,7 @@ impl Auth {
         // The password first: it holds back whoever is signing in by the old one at this moment.
         passwords::set(&mut tx, &user.id, &hash, now).await?;
         sessions::remove_all(&mut tx, &user.id).await?;
-        if user.role != Role::Admin {
-            keys::remove_all(&mut tx, &user.id).await?;
-        }
+        keys::remove_all(&mut tx, &user.id).await?;
         tx.commit().await?;
 
         let mut tx = self.0.main.write().await?;
