@@ -1060,6 +1060,7 @@ async fn every_door_can_be_held_open_by_any_thread() {
     let session = send(auth.verify(cookie(&login))).await.unwrap();
     let (key, _) = send(auth.create_key(&session, new_key())).await.unwrap();
     send(auth.keys(&user.id, 1, 20)).await.unwrap();
+    send(auth.key(&user.id, key.id)).await.unwrap();
     send(auth.remove_key(&user.id, key.id)).await.unwrap();
     send(auth.user(&user.id)).await.unwrap();
     send(auth.log_out(&cookie(&login))).await.unwrap();

@@ -63,7 +63,7 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
         .routes(routes!(auth::session::log_out))
         .routes(routes!(auth::me::me))
         .routes(routes!(auth::keys::create, auth::keys::list))
-        .routes(routes!(auth::keys::delete))
+        .routes(routes!(auth::keys::get, auth::keys::delete))
         .routes(routes!(openai::models::list))
         .routes(routes!(openai::usage::get))
         .layer(from_fn(layers::deadline::keep));

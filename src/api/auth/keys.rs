@@ -98,6 +98,26 @@ pub async fn list(caller: WithSession, app: App, paging: Paging) -> Result<Paged
     Ok(paging.holding(keys, total))
 }
 
+/// Get an API key
+///
+/// One of the caller's keys without its secret, expired or not.
+#[utoipa::path(get, path = "/api/v1/api-keys/{id}", operation_id = "api_keys_get",
+    tag = "api-keys", params(("id" = KeyId, Path, description = "The key's id.")),
+    security(("bearerAuth" = []), ("cookieAuth" = []), ("oauth2Password" = [])),
+    responses(
+        (status = 200, description = "The key.", body = ApiKey,
+            example = json!({"id": "0199d3f2-9d5e-7c41-8a51-0c7c0e1f3a55", "name": "nightly job",
+                "prefix": "sk-cg-4fT9xQ2a", "last_four": "x7Qp",
+                "scopes": ["completions", "models"], "models": null,
+                "created_at": "2026-11-21T09:30:00.25Z",
+                "expires_at": "2027-02-19T09:30:00.25Z", "last_used_at": null})),
+        Unauthenticated, Missing, BadParameters, Failures))]
+pub async fn get(caller: WithSession, app: App, Path(id): Path<KeyId>) -> Result<Json<ApiKey>> {
+    let key = app.auth.key(&caller.user, id).await?;
+
+    Ok(Json(key))
+}
+
 /// Delete an API key
 ///
 /// From now on the key opens nothing.

@@ -76,6 +76,13 @@ impl Auth {
         Ok((shown, u64::try_from(total).unwrap_or_default()))
     }
 
+    /// One of the owner's keys.
+    pub async fn key(&self, owner: &UserId, id: KeyId) -> Result<ApiKey> {
+        let mut conn = self.0.vault.read().await?;
+        let kept = keys::by_id(&mut conn, owner, id).await?;
+        kept.map(shown).ok_or_else(|| Error::not_found("key"))
+    }
+
     pub async fn remove_key(&self, owner: &UserId, id: KeyId) -> Result<()> {
         let mut tx = self.0.vault.write().await?;
         let removed = keys::remove(&mut tx, owner, id).await?;

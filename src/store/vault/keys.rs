@@ -55,6 +55,17 @@ pub async fn by_lookup(conn: &mut Conn<Vault>, lookup: &str) -> Result<Option<Ke
         .fetch_optional(c))?)
 }
 
+/// The key with this id, if it is `owner`'s, whether it has expired or not.
+pub async fn by_id(conn: &mut Conn<Vault>, owner: &UserId, id: KeyId) -> Result<Option<Kept>> {
+    const SQL: &str = "SELECT id, user_id, lookup, hash, last_four, name, scopes, models,
+                              created_at, expires_at, last_used_at
+                       FROM api_keys WHERE user_id = $1 AND id = $2";
+    Ok(on!(conn, |c| sqlx::query_as::<_, Kept>(SQL)
+        .bind(owner)
+        .bind(id)
+        .fetch_optional(c))?)
+}
+
 /// One page of `owner`'s keys, newest first.
 pub async fn page(
     conn: &mut Conn<Vault>,

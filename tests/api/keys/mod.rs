@@ -1,5 +1,6 @@
 //! API keys over HTTP: made, listed, used, deleted.
 
+mod by_id;
 mod create;
 mod list;
 mod scopes;
