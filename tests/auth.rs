@@ -407,6 +407,70 @@ async fn a_stranger_waits_as_long_as_whoever_types_wrong() {
 }
 
 #[tokio::test]
+async fn nobody_is_told_by_the_time_whose_hash_is_an_old_one() {
+    let world = World::open().await;
+    let ada = world.register("ada").await;
+    let bob = world.register("bob").await;
+    world.register("eve").await;
+    let dear = bcrypt::hash(PASSWORD, 12).unwrap();
+    let start = Instant::now();
+    assert!(!bcrypt::verify("wrong password", &dear).unwrap());
+    let floor = start.elapsed().max(Duration::from_millis(250));
+    world.set_hash(&ada.id, &dear).await;
+    let cheap = bcrypt::hash(PASSWORD, 4).unwrap();
+    world.set_hash(&bob.id, &cheap).await;
+    world.auth.warm_up().await.unwrap();
+
+    for (login, password) in [
+        ("ada", "wrong password"),
+        ("bob", "wrong password"),
+        ("eve", "wrong password"),
+        ("nobody@example.com", PASSWORD),
+        ("nobody", "plum\u{0}tree"),
+    ] {
+        let start = Instant::now();
+        world.fails(login, password).await;
+        // The server has taken its own measure: half of ours leaves room for a busy machine.
+        let least = Duration::from_millis(250).max(floor / 2);
+        assert!(start.elapsed() >= least, "{login}: {:?}", start.elapsed());
+    }
+}
+
+#[tokio::test]
+async fn the_first_login_finds_the_old_hashes_by_itself() {
+    let world = World::open().await;
+    let user = world.register("ada").await;
+    let old = bcrypt::hash(PASSWORD, 4).unwrap();
+    world.set_hash(&user.id, &old).await;
+
+    for login in ["nobody", "ada"] {
+        let start = Instant::now();
+        world.fails(login, "wrong password").await;
+        assert!(start.elapsed() >= Duration::from_millis(250), "{login}");
+    }
+}
+
+#[tokio::test]
+async fn after_a_change_to_bcrypt_the_hashes_of_before_are_not_told_apart() {
+    let world = World::open().await;
+    world.register("ada").await;
+    let bcrypt = Settings {
+        password_algorithm: PasswordAlgorithm::Bcrypt,
+        ..settings()
+    };
+    let (main, vault) = (world.main.clone(), world.vault.clone());
+    let changed = Auth::new(bcrypt, main, vault, world.clock.clone()).unwrap();
+    changed.warm_up().await.unwrap();
+
+    for login in ["nobody", "ada"] {
+        let start = Instant::now();
+        let refused = changed.log_in(attempt(login, "wrong password")).await;
+        assert_eq!(code(refused), Some("invalid_credentials"));
+        assert!(start.elapsed() >= Duration::from_millis(250), "{login}");
+    }
+}
+
+#[tokio::test]
 async fn an_old_hash_is_renewed_by_whoever_knows_the_password() {
     let world = World::open().await;
     let user = world.register("ada").await;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::Auth;
-use super::password::Verdict;
+use super::password::{Floor, Verdict};
 use super::session::{self, NewSession};
 use super::verify::Credential;
 use crate::domain::{Email, SessionId, User, UserId, Username};
@@ -78,8 +78,9 @@ impl Auth {
         let stranger = UserId::new(&self.0.clock);
         let id = user.as_ref().map_or(&stranger, |user| &user.id);
         let stored = passwords::of(&mut self.0.vault.read().await?, id).await?;
-        let checked = self.0.passwords.check(&attempt.password, stored.clone());
-        let verdict = checked.await?;
+        let floor = self.floor().await?;
+        let (password, kept) = (&attempt.password, stored.clone());
+        let verdict = self.0.passwords.check(password, kept, floor).await?;
 
         let (Some(user), Some(hash)) = (user, stored) else {
             return Err(wrong());
@@ -100,6 +101,22 @@ impl Auth {
             hash,
             renewed,
         })
+    }
+
+    /// The floor under refusals, measured once a process: hashes of another kind are there before a
+    /// start, being imported or made under another `PASSWORD_HASH`, and become fewer after it.
+    pub(super) async fn floor(&self) -> Result<Option<Floor>> {
+        let measure = async || {
+            let usual = self.0.passwords.opening();
+            let mut conn = self.0.vault.read().await?;
+            let other = passwords::unlike(&mut conn, &usual).await?;
+            drop(conn);
+            match other {
+                Some(hash) => self.0.passwords.floor_above(hash).await.map(Some),
+                None => Ok(None),
+            }
+        };
+        self.0.floor.get_or_try_init(measure).await.copied()
     }
 
     async fn named(&self, login: &str) -> Result<Option<User>> {

@@ -16,8 +16,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use secrecy::SecretString;
+use tokio::sync::OnceCell;
 
-use self::password::Passwords;
+use self::password::{Floor, Passwords};
 use self::seen::Seen;
 use self::session::Lifetimes;
 use self::token::Tokens;
@@ -44,6 +45,8 @@ struct Parts {
     clock: Clock,
     registration_enabled: bool,
     passwords: Passwords,
+    /// None where all stored hashes are of today's kind.
+    floor: OnceCell<Option<Floor>>,
     tokens: Tokens,
     lifetimes: Lifetimes,
     seen: Seen,
@@ -93,6 +96,7 @@ impl Auth {
                 settings.password_min_length,
                 settings.product,
             ),
+            floor: OnceCell::new(),
             registration_enabled: settings.registration_enabled,
             seen: Seen::new(clock.clone()),
             clock,
@@ -101,7 +105,8 @@ impl Auth {
 
     /// Makes ahead of time what the first login would have to wait for.
     pub async fn warm_up(&self) -> Result<()> {
-        self.0.passwords.dummy().await.map(drop)
+        self.0.passwords.dummy().await?;
+        self.floor().await.map(drop)
     }
 
     pub async fn user(&self, id: &UserId) -> Result<User> {

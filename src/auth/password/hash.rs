@@ -41,6 +41,20 @@ pub(super) fn make(password: &str, algorithm: PasswordAlgorithm) -> Result<Strin
     }
 }
 
+/// How every new hash begins, up to its salt.
+pub(super) fn opening(algorithm: PasswordAlgorithm) -> String {
+    match algorithm {
+        PasswordAlgorithm::Argon2id => format!(
+            "$argon2id$v={}$m={},t={},p={}$",
+            u32::from(Version::default()),
+            Params::DEFAULT_M_COST,
+            Params::DEFAULT_T_COST,
+            Params::DEFAULT_P_COST
+        ),
+        PasswordAlgorithm::Bcrypt => format!("$2b${BCRYPT_COST:02}$"),
+    }
+}
+
 /// Checks a password; without a usable hash the `dummy` is checked instead, for the same time.
 pub(super) fn check(
     password: &str,
@@ -157,6 +171,15 @@ mod tests {
         assert!(hash.starts_with("$2b$12$"), "{hash}");
         let checked = check(PASSWORD, Some(&hash), &dummy, PasswordAlgorithm::Bcrypt);
         assert_eq!(checked, Verdict::Right);
+    }
+
+    #[test]
+    fn it_is_known_how_a_new_hash_begins() {
+        for algorithm in [PasswordAlgorithm::Argon2id, PasswordAlgorithm::Bcrypt] {
+            let hash = make(PASSWORD, algorithm).unwrap();
+
+            assert!(hash.starts_with(&opening(algorithm)), "{hash}");
+        }
     }
 
     #[test]

@@ -1,13 +1,17 @@
 //! Passwords: what may be set, and the few threads that may hash at once.
 
+mod floor;
 mod hash;
 mod pool;
 mod rules;
 
 pub use self::rules::MAX_LENGTH as PASSWORD_MAX_LENGTH;
 
+use std::time::Duration;
+
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::OnceCell;
+use tokio::time::Instant;
 use zeroize::Zeroizing;
 
 use self::pool::Pool;
@@ -16,6 +20,7 @@ use super::random;
 use crate::domain::{Email, Name, Username};
 use crate::error::Result;
 
+pub(super) use self::floor::Floor;
 pub(super) use self::hash::Verdict;
 
 /// How new passwords are hashed. Hashes of either kind are checked.
@@ -61,19 +66,64 @@ impl Passwords {
         self.hash(normal).await
     }
 
-    /// Checks a password in the same time whether there is a hash or not.
+    /// Checks a password in the same time whether there is a hash or not; where hashes differ, by
+    /// telling what is wrong no earlier than at the floor.
     pub(super) async fn check(
         &self,
         password: &SecretString,
         stored: Option<String>,
+        floor: Option<Floor>,
     ) -> Result<Verdict> {
+        let (verdict, began) = self.judge(password, stored).await?;
+        if verdict == Verdict::Wrong
+            && let Some(floor) = floor
+        {
+            floor.wait(began).await;
+        }
+        Ok(verdict)
+    }
+
+    /// How every hash of today's begins.
+    pub(super) fn opening(&self) -> String {
+        hash::opening(self.rules.algorithm)
+    }
+
+    /// The floor under refusals where there is a hash like `other` beside today's.
+    pub(super) async fn floor_above(&self, other: String) -> Result<Floor> {
+        let usual = self.timed(None).await?;
+        let other = self.timed(Some(other)).await?;
+        Ok(Floor::above(usual.max(other)))
+    }
+
+    /// How long a check takes on this machine.
+    async fn timed(&self, stored: Option<String>) -> Result<Duration> {
+        let dummy = self.dummy().await?.to_owned();
+        let algorithm = self.rules.algorithm;
+        let work = move || {
+            let began = Instant::now();
+            hash::check("a guess", stored.as_deref(), &dummy, algorithm);
+            began.elapsed()
+        };
+        self.pool.run(work).await
+    }
+
+    /// What a password is worth, and when hashing began: to wait for a thread takes everybody alike.
+    async fn judge(
+        &self,
+        password: &SecretString,
+        stored: Option<String>,
+    ) -> Result<(Verdict, Instant)> {
         // Awaited by everybody, or the first stranger after a start would be told by the delay.
         let dummy = self.dummy().await?.to_owned();
         let Some(normal) = rules::normalised(password) else {
-            return Ok(Verdict::Wrong);
+            return Ok((Verdict::Wrong, Instant::now()));
         };
         let algorithm = self.rules.algorithm;
-        let work = move || hash::check(&normal, stored.as_deref(), &dummy, algorithm);
+        let work = move || {
+            let began = Instant::now();
+            let verdict = hash::check(&normal, stored.as_deref(), &dummy, algorithm);
+            (verdict, began)
+        };
         self.pool.run(work).await
     }
 

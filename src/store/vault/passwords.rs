@@ -14,6 +14,18 @@ pub async fn of(conn: &mut Conn<Vault>, user: &UserId) -> Result<Option<String>>
         .fetch_optional(c))?)
 }
 
+/// A hash that does not begin like `usual`, if there is one: the bcrypt hash of the highest cost,
+/// or any where there is no bcrypt.
+pub async fn unlike(conn: &mut Conn<Vault>, usual: &str) -> Result<Option<String>> {
+    const SQL: &str = "SELECT hash FROM passwords WHERE hash NOT LIKE $1
+                       ORDER BY CASE WHEN hash LIKE '$2%' THEN SUBSTR(hash, 5, 2) ELSE '' END DESC
+                       LIMIT 1";
+    let pattern = format!("{usual}%");
+    Ok(on!(conn, |c| sqlx::query_scalar::<_, String>(SQL)
+        .bind(&pattern)
+        .fetch_optional(c))?)
+}
+
 /// Sets the user's hash, whether there was one or not.
 pub async fn set(tx: &mut Tx<Vault>, user: &UserId, hash: &str, now: Ts) -> Result<()> {
     const SQL: &str = "INSERT INTO passwords (user_id, hash, changed_at) VALUES ($1, $2, $3)
