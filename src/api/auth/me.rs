@@ -4,10 +4,10 @@ use axum::response::{IntoResponse, Response};
 use http::HeaderValue;
 use http::header::VARY;
 
-use crate::api::kit::caller::Caller;
 use crate::api::kit::extract::Json;
 use crate::api::kit::refusals::{Failures, Unauthenticated};
-use crate::domain::{Scope, User};
+use crate::api::kit::scoped::{ProfileRead, Scoped};
+use crate::domain::User;
 use crate::error::Result;
 use crate::state::App;
 
@@ -21,8 +21,7 @@ use crate::state::App;
         "status": "active", "email_verified": false, "created_at": "2026-11-21T09:30:00.25Z",
         "updated_at": "2026-11-21T09:30:00.25Z", "last_seen_at": null})),
         Unauthenticated, Failures))]
-pub async fn me(caller: Caller, app: App) -> Result<Response> {
-    caller.require(Scope::ProfileRead)?;
+pub async fn me(caller: Scoped<ProfileRead>, app: App) -> Result<Response> {
     let user = app.auth.user(&caller.user).await?;
 
     let vary = [(VARY, HeaderValue::from_static("Cookie, Authorization"))];

@@ -11,3 +11,4 @@ pub mod frames;
 pub mod page;
 pub mod problem;
 pub mod refusals;
+pub mod scoped;

@@ -6,12 +6,12 @@ use axum::response::{IntoResponse, Response};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderName, HeaderValue, StatusCode};
 
-use crate::api::kit::caller::Caller;
 use crate::api::kit::extract::Raw;
 use crate::api::kit::frames::Frames;
 use crate::api::kit::refusals::{OpenAiFailures, RelayFailures};
+use crate::api::kit::scoped::{Completions, Scoped};
 use crate::api::openai::document::{ChatChunk, ChatCompletion, ChatRequestBody};
-use crate::domain::{RequestId, Scope};
+use crate::domain::RequestId;
 use crate::error::Result;
 use crate::llm::ChatRequest;
 use crate::relay::{Answer, Ask};
@@ -32,15 +32,14 @@ const X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering
             (ChatCompletion = "application/json"), (ChatChunk = "text/event-stream"))),
         OpenAiFailures, RelayFailures))]
 pub async fn create(
-    caller: Caller,
+    caller: Scoped<Completions>,
     app: App,
     Extension(request_id): Extension<RequestId>,
     Raw(body): Raw,
 ) -> Result<Response> {
-    caller.require(Scope::Completions)?;
     let request = ChatRequest::view(body)?;
     let ask = Ask {
-        principal: caller.0,
+        principal: caller.principal,
         request,
         request_id,
     };
@@ -65,7 +64,10 @@ fn answered(answer: Answer) -> Response {
             let mut response = (StatusCode::OK, Body::new(Frames::new(frames))).into_response();
             let own = response.headers_mut();
             own.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
-            own.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+            own.insert(
+                CACHE_CONTROL,
+                HeaderValue::from_static("no-cache, no-store"),
+            );
             own.insert(X_ACCEL_BUFFERING, HeaderValue::from_static("no"));
             own.extend(headers);
             response

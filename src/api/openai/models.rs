@@ -4,10 +4,9 @@ use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use crate::api::kit::caller::Caller;
 use crate::api::kit::extract::{Json, Path};
 use crate::api::kit::refusals::{MissingModel, OpenAiFailures};
-use crate::domain::Scope;
+use crate::api::kit::scoped::{self, Scoped};
 use crate::error::Result;
 use crate::relay::ModelEntry;
 use crate::state::App;
@@ -39,8 +38,7 @@ pub struct Model {
 /// The configured names, and what the providers list. A provider that does not answer is left out.
 #[utoipa::path(get, path = "/api/v1/models", operation_id = "models_list", tag = "completions",
     responses((status = 200, description = "All models.", body = Models), OpenAiFailures))]
-pub async fn list(caller: Caller, app: App) -> Result<Json<Models>> {
-    caller.require(Scope::Models)?;
+pub async fn list(caller: Scoped<scoped::Models>, app: App) -> Result<Json<Models>> {
     let models = app.relay.models(&caller).await?;
 
     Ok(Json(Models {
@@ -55,8 +53,11 @@ pub async fn list(caller: Caller, app: App) -> Result<Json<Models>> {
 #[utoipa::path(get, path = "/api/v1/models/{id}", operation_id = "models_get", tag = "completions",
     params(("id" = String, Path, description = "A public model name; slashes may stand in it.")),
     responses((status = 200, description = "One model.", body = Model), OpenAiFailures, MissingModel))]
-pub async fn one(caller: Caller, app: App, Path(id): Path<String>) -> Result<Json<Value>> {
-    caller.require(Scope::Models)?;
+pub async fn one(
+    caller: Scoped<scoped::Models>,
+    app: App,
+    Path(id): Path<String>,
+) -> Result<Json<Value>> {
     let model = app.relay.model(&caller, &id).await?;
 
     Ok(Json(model.into_json()))

@@ -3,10 +3,10 @@
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::api::kit::caller::Caller;
 use crate::api::kit::extract::{Json, Query, broken};
 use crate::api::kit::refusals::{BadParameters, Failures, Unauthenticated};
-use crate::domain::{Grouping, Scope, Sums, Ts, UsageRow, UserId};
+use crate::api::kit::scoped::{Scoped, UsageRead};
+use crate::domain::{Grouping, Principal, Sums, Ts, UsageRow, UserId};
 use crate::error::{Error, Field, Location, Result};
 use crate::state::App;
 use crate::store::ledger::{self, Span};
@@ -79,9 +79,11 @@ pub enum Item {
     params(Asked),
     responses((status = 200, description = "The sums.", body = Usage),
         Unauthenticated, BadParameters, Failures))]
-pub async fn get(caller: Caller, app: App, asked: Result<Query<Asked>>) -> Result<Json<Usage>> {
-    caller.require(Scope::UsageRead)?;
-    let Query(asked) = asked?;
+pub async fn get(
+    caller: Scoped<UsageRead>,
+    app: App,
+    Query(asked): Query<Asked>,
+) -> Result<Json<Usage>> {
     let span = span(&caller, &asked, app.now())?;
     let mut conn = app.main.read().await?;
     let rows = match asked.group_by {
@@ -99,7 +101,7 @@ pub async fn get(caller: Caller, app: App, asked: Result<Query<Asked>>) -> Resul
     }))
 }
 
-fn span(caller: &Caller, asked: &Asked, now: Ts) -> Result<Span> {
+fn span(caller: &Principal, asked: &Asked, now: Ts) -> Result<Span> {
     let user = whose(caller, asked)?;
     let until = match &asked.to {
         Some(text) => end(text)?,
@@ -129,7 +131,7 @@ fn end(text: &str) -> Result<Ts> {
     })
 }
 
-fn whose(caller: &Caller, asked: &Asked) -> Result<Option<UserId>> {
+fn whose(caller: &Principal, asked: &Asked) -> Result<Option<UserId>> {
     let is_all = asked.all == Some(true);
     if !is_all && asked.user_id.is_none() {
         return Ok(Some(caller.user.clone()));

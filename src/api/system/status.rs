@@ -3,10 +3,10 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::api::kit::caller::Caller;
 use crate::api::kit::extract::Json;
 use crate::api::kit::refusals::{Failures, Unauthenticated};
-use crate::domain::{Scope, Status, Ts, Username};
+use crate::api::kit::scoped::{ProfileRead, Scoped};
+use crate::domain::{Status, Ts, Username};
 use crate::error::Result;
 use crate::state::App;
 
@@ -55,8 +55,7 @@ pub async fn service(app: App) -> Json<ServiceStatus> {
 #[utoipa::path(get, path = "/api/v1/status/user", operation_id = "status_user", tag = "status",
     responses((status = 200, description = "Who the caller is.", body = UserStatus),
         Unauthenticated, Failures))]
-pub async fn user(caller: Caller, app: App) -> Result<Json<UserStatus>> {
-    caller.require(Scope::ProfileRead)?;
+pub async fn user(caller: Scoped<ProfileRead>, app: App) -> Result<Json<UserStatus>> {
     let user = app.auth.user(&caller.user).await?;
 
     Ok(Json(UserStatus {

@@ -137,7 +137,7 @@ async fn a_stream_says_that_it_must_pass_at_once() {
     for path in ["/api/v1/chat/completions", "/v1/chat/completions"] {
         let reply = ada.post(path, chat.clone()).await;
         assert_eq!(reply.header("content-type"), "text/event-stream");
-        assert_eq!(reply.header("cache-control"), "no-cache");
+        assert_eq!(reply.header("cache-control"), "no-cache, no-store");
         assert_eq!(reply.header("x-accel-buffering"), "no");
     }
 }

@@ -11,7 +11,9 @@ mod methods;
 mod panics;
 mod parameters;
 mod request_ids;
+mod scopes;
 mod slashes;
+
 mod welcome;
 
 use serde_json::Value;

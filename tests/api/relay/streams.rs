@@ -45,7 +45,7 @@ async fn a_stream_arrives_byte_for_byte_however_it_is_cut_into_packets() {
         let head = head.text.to_lowercase();
         for line in [
             "content-type: text/event-stream\r\n",
-            "cache-control: no-cache\r\n",
+            "cache-control: no-cache, no-store\r\n",
             "x-accel-buffering: no\r\n",
             "x-request-id: ",
         ] {
