@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize};
 
 use axum::extract::{FromRequestParts, State};
 use derive_more::Deref;
+use tokio::sync::Semaphore;
 
 use crate::auth::Auth;
 use crate::clock::Clock;
@@ -40,6 +41,8 @@ pub struct Vitals {
     pub is_started: AtomicBool,
     /// Connections of clients that are open.
     pub connections: AtomicUsize,
+    /// Bytes of request bodies that may be held beside those that are.
+    pub body_room: Arc<Semaphore>,
 }
 
 impl App {

@@ -1,6 +1,9 @@
 //! From a configuration to an [`App`].
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize};
+
+use tokio::sync::Semaphore;
 
 use super::databases::Databases;
 use super::secret;
@@ -14,6 +17,9 @@ use crate::health::{Health, Needs};
 use crate::relay::Relay;
 use crate::shutdown::Shutdown;
 use crate::state::{App, Parts, Vitals};
+
+/// Bytes of request bodies that are held at once: sixteen of the largest.
+const BODY_ROOM: usize = 512 << 20;
 
 /// Builds everything that a request may reach. Nothing is asked of a database yet.
 pub fn build(
@@ -42,6 +48,7 @@ pub fn build(
         started_at: Ts::from_micros(clock.micros()),
         is_started: AtomicBool::new(false),
         connections: AtomicUsize::new(0),
+        body_room: Arc::new(Semaphore::new(BODY_ROOM)),
     };
     Ok(App::new(Parts {
         auth,

@@ -30,6 +30,8 @@ pub struct Credentials {
     password: SecretString,
     /// Whether the cookie outlives the browser (the default).
     remember: Option<bool>,
+    /// `password`, as OAuth 2 forms say; there is no other.
+    grant_type: Option<String>,
 }
 
 /// What a signed-in caller gets. The cookie `session_token` comes beside it.
@@ -68,6 +70,7 @@ pub async fn log_in(
     jar: CookieJar,
     JsonOrForm(asked): JsonOrForm<Credentials>,
 ) -> Result<Response> {
+    require_password_grant(asked.grant_type.as_deref())?;
     let cookies = Cookies::of(&app.config, client.is_https);
     let presented = jar.get(&app.config.cookie.name);
     let signed_in = app
@@ -83,6 +86,13 @@ pub async fn log_in(
         .await?;
 
     Ok(answer(&cookies, signed_in))
+}
+
+fn require_password_grant(grant: Option<&str>) -> Result<()> {
+    match grant {
+        None | Some("" | "password") => Ok(()),
+        Some(_) => Err(rule("grant_type", "not_allowed", "must be 'password'")),
+    }
 }
 
 fn one_name(email: Option<String>, username: Option<String>) -> Result<String> {

@@ -9,7 +9,7 @@ use tokio::time::timeout;
 
 use crate::error::{Error, Kind};
 
-const LONGEST: Duration = Duration::from_secs(30);
+pub(crate) const LONGEST: Duration = Duration::from_secs(30);
 
 /// Not for relayed requests: those have deadlines of their own.
 pub async fn keep(request: Request, next: Next) -> Response {

@@ -8,11 +8,13 @@ mod docs;
 mod envelopes;
 mod hardening;
 mod methods;
+mod objects;
 mod panics;
 mod parameters;
 mod request_ids;
 mod scopes;
 mod slashes;
+mod slow;
 
 mod welcome;
 

@@ -7,14 +7,15 @@ use axum::response::{IntoResponse, Response};
 use http::HeaderValue;
 use http::header::CONTENT_TYPE;
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 use serde::de::value::{Error as Refused, MapDeserializer};
-use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::Value;
+use serde_json::value::RawValue;
 
-use super::body::{essence, read, require_json, unsupported};
-use super::fault::{at_fault, nul};
+use super::body::{Limits, essence, require_json, unsupported};
+use super::fault::{at_fault, broken, nul};
 use super::text::Text;
-use crate::error::{Error, Kind, Location, Result};
+use crate::error::{Error, Field, Kind, Location, Result};
 use crate::state::App;
 
 /// A JSON body, coming or going.
@@ -31,7 +32,7 @@ impl<T: DeserializeOwned> FromRequest<App> for Json<T> {
     async fn from_request(request: Request, app: &App) -> Result<Self> {
         let (parts, body) = request.into_parts();
         require_json(&parts.headers)?;
-        let bytes = read(&parts.headers, body, app.config.http.max_body_bytes).await?;
+        let bytes = Limits::ordinary(app).read(&parts.headers, body).await?;
         parse(&bytes).map(Self)
     }
 }
@@ -47,7 +48,7 @@ impl<T: DeserializeOwned> FromRequest<App> for JsonOrForm<T> {
                 "The body must be sent as application/json or application/x-www-form-urlencoded.",
             ));
         }
-        let bytes = read(&parts.headers, body, app.config.http.max_body_bytes).await?;
+        let bytes = Limits::ordinary(app).read(&parts.headers, body).await?;
         if is_form {
             parse_form(&bytes)
         } else {
@@ -70,15 +71,19 @@ impl<T: Serialize> IntoResponse for Json<T> {
 }
 
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
-    let parsed = serde_json::from_slice(bytes);
-    if let Ok(value) = parsed {
+    // A sequence would be taken for the fields in their order.
+    let is_object = bytes.trim_ascii_start().starts_with(b"{");
+    if is_object && let Ok(value) = serde_json::from_slice(bytes) {
         refuse_nul(bytes)?;
         return Ok(value);
     }
     // Only what failed is read again, slower: is it JSON at all, and which field was it?
-    let broken = serde_json::from_slice::<IgnoredAny>(bytes).err();
-    if let Some(error) = broken {
+    let syntax = serde_json::from_slice::<&RawValue>(bytes);
+    if let Err(error) = syntax {
         return Err(no_json(bytes, &error));
+    }
+    if !is_object {
+        return Err(no_object());
     }
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
     let again: Result<T, _> = serde_path_to_error::deserialize(&mut deserializer);
@@ -101,6 +106,15 @@ fn no_json(bytes: &[u8], error: &serde_json::Error) -> Error {
         error.line(),
         error.column()
     ))
+}
+
+fn no_object() -> Error {
+    broken(vec![Field {
+        name: "".into(),
+        location: Location::Body,
+        code: "wrong_type",
+        message: "must be a JSON object".into(),
+    }])
 }
 
 fn malformed(message: impl Into<Cow<'static, str>>) -> Error {
