@@ -33,6 +33,7 @@ pub fn layered(routes: Router<App>, app: App) -> NormalizePath<Router> {
     let whole = routes
         .fallback(nowhere)
         .method_not_allowed_fallback(wrong_method)
+        .layer(from_fn(layers::head::check))
         .layer(from_fn_with_state(app.clone(), layers::csrf::check))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(from_fn_with_state(app.clone(), kit::dialect::render))

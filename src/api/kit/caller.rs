@@ -8,7 +8,7 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderName};
 
 use crate::auth::Credential;
-use crate::domain::{Principal, Scope, SessionId};
+use crate::domain::{Principal, SessionId};
 use crate::error::{Error, Kind, Result};
 use crate::state::App;
 
@@ -17,9 +17,6 @@ pub const KEY_HEADERS: [HeaderName; 2] = [
     HeaderName::from_static("x-api-key"),
     HeaderName::from_static("api-key"),
 ];
-
-/// Parameters under which others take credentials. In a URL they would end in logs.
-const QUERY_NAMES: [&str; 3] = ["access_token", "api_key", "token"];
 
 /// Somebody who has shown who they are.
 #[derive(Clone, Debug, Deref)]
@@ -31,19 +28,6 @@ pub struct WithSession {
     #[deref]
     pub principal: Principal,
     pub session: SessionId,
-}
-
-impl Caller {
-    /// Whether what was shown reaches this far.
-    pub fn require(&self, scope: Scope) -> Result<()> {
-        if self.may(scope) {
-            return Ok(());
-        }
-        Err(Error::forbidden(
-            "insufficient_scope",
-            "This API key does not have the scope that is needed here.",
-        ))
-    }
 }
 
 impl FromRequestParts<App> for Caller {
@@ -61,7 +45,6 @@ impl OptionalFromRequestParts<App> for Caller {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Option<Self>> {
-        refuse_in_query(parts.uri.query())?;
         let jar = CookieJar::from_headers(&parts.headers);
         let Some(shown) = shown(&parts.headers, &jar, &app.config.cookie.name)? else {
             return Ok(None);
@@ -143,18 +126,6 @@ fn invalid_request(message: &'static str) -> Error {
     Error::new(Kind::Malformed, "invalid_request", message)
 }
 
-fn refuse_in_query(query: Option<&str>) -> Result<()> {
-    let query = query.unwrap_or_default();
-    let found = url::form_urlencoded::parse(query.as_bytes())
-        .any(|(name, _)| QUERY_NAMES.contains(&name.as_ref()));
-    if found {
-        return Err(invalid_request(
-            "Credentials do not belong in a URL; send a header.",
-        ));
-    }
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
     use http::HeaderValue;
@@ -212,7 +183,5 @@ mod tests {
             (Kind::Malformed, "invalid_request")
         );
         assert_eq!(thrice.code, "invalid_request");
-        assert!(refuse_in_query(Some("x=1&access_token=a")).is_err());
-        assert!(refuse_in_query(Some("x=1")).is_ok());
     }
 }

@@ -3,6 +3,7 @@
 pub mod cors;
 pub mod csrf;
 pub mod deadline;
+pub mod head;
 pub mod headers;
 pub mod origin;
 pub mod trace;

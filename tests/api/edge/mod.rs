@@ -7,6 +7,7 @@ mod csrf;
 mod docs;
 mod envelopes;
 mod hardening;
+mod heads;
 mod methods;
 mod objects;
 mod panics;
