@@ -1,8 +1,10 @@
 //! Names of things. Our own ids are UUIDv7 (RFC 9562): their order is their age.
 
+use std::borrow::Cow;
+
 use derive_more::Display;
 use rand::RngExt;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de};
 use utoipa::ToSchema;
 use uuid::{Builder, Uuid};
 
@@ -56,8 +58,8 @@ macro_rules! uuid_ids {
     ($($(#[$doc:meta])* $name:ident)*) => {$(
         $(#[$doc])*
         #[derive(
-            Clone, Copy, Debug, Display, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
-            sqlx::Type, ToSchema,
+            Clone, Copy, Debug, Display, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, sqlx::Type,
+            ToSchema,
         )]
         #[sqlx(transparent)]
         #[serde(transparent)]
@@ -70,6 +72,13 @@ macro_rules! uuid_ids {
 
             pub fn parse(text: &str) -> Option<Self> {
                 Uuid::try_parse(text).ok().map(Self)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+                let text = Cow::<str>::deserialize(from)?;
+                Self::parse(&text).ok_or_else(|| de::Error::custom("must be a UUID"))
             }
         }
     )*};

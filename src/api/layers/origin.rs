@@ -2,6 +2,7 @@
 
 use axum::extract::Request;
 use http::header::HOST;
+use http::uri::Authority;
 use url::Url;
 
 use crate::config::Config;
@@ -24,9 +25,41 @@ fn ascii_origin(url: &Url) -> String {
 
 /// Where no public URL is set, a developer's own machine goes by whatever name it was asked under.
 fn is_own_host(origin: &str, request: &Request) -> bool {
-    let host = request
-        .headers()
-        .get(HOST)
-        .and_then(|value| value.to_str().ok());
+    let named = request.headers().get(HOST);
+    let host = match named {
+        Some(value) => value.to_str().ok(),
+        // HTTP/2 has the authority in its place (RFC 9113 §8.3.1).
+        None => request.uri().authority().map(Authority::as_str),
+    };
     host.is_some_and(|host| origin == format!("http://{}", host.to_ascii_lowercase()))
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::body::Body;
+    use http::Version;
+
+    use super::*;
+
+    #[test]
+    fn over_http_2_the_authority_is_the_host() {
+        let asked = Request::get("http://Localhost:8000/health")
+            .version(Version::HTTP_2)
+            .body(Body::empty())
+            .unwrap();
+
+        assert!(is_own_host("http://localhost:8000", &asked));
+        assert!(!is_own_host("http://evil.example", &asked));
+    }
+
+    #[test]
+    fn a_host_header_goes_before_the_authority() {
+        let asked = Request::get("http://evil.example/health")
+            .header(HOST, "localhost:8000")
+            .body(Body::empty())
+            .unwrap();
+
+        assert!(is_own_host("http://localhost:8000", &asked));
+        assert!(!is_own_host("http://evil.example", &asked));
+    }
 }

@@ -14,12 +14,13 @@ use crate::state::App;
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Paths that are asked every few seconds, by machines.
-const PROBES: [&str; 8] = [
+const PROBES: [&str; 9] = [
     "/health",
     "/healthz",
     "/livez",
     "/readyz",
     "/startupz",
+    "/api/v1/health",
     "/api/v1/health/live",
     "/api/v1/health/ready",
     "/api/v1/health/startup",
@@ -56,7 +57,7 @@ pub async fn follow(request: Request, next: Next) -> Response {
 
 /// Whether a path is one of those that tell how we do, and is answered whatever happens.
 pub fn is_probe(path: &str) -> bool {
-    PROBES.contains(&path)
+    PROBES.contains(&path.trim_end_matches('/'))
 }
 
 /// The route and not the path: the path is the caller's text.
@@ -92,5 +93,26 @@ fn tell(response: &Response, duration_ms: u64, is_probe: bool) {
             tracing::warn!(status, duration_ms, code, error = %chain(&**error), "Failed with {code}");
         }
         _ => tracing::info!(status, duration_ms, code, "Refused with {code}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_probe_is_one_with_slashes_at_its_end_too() {
+        for path in [
+            "/livez",
+            "/readyz/",
+            "/startupz//",
+            "/health/",
+            "/api/v1/health/",
+        ] {
+            assert!(is_probe(path), "{path}");
+        }
+        for path in ["/", "", "/readyz/x", "/api/v1/status"] {
+            assert!(!is_probe(path), "{path}");
+        }
     }
 }

@@ -7,6 +7,7 @@ use http::StatusCode;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::probes::has_started;
 use crate::api::kit::extract::Json;
 use crate::domain::Ts;
 use crate::health::Answer;
@@ -77,17 +78,18 @@ pub async fn shallow(app: App) -> Json<Shallow> {
 
 /// Health of the process and its dependencies
 ///
-/// 503 where a required dependency is down; without another it is `degraded`. Answers come from a
-/// cache: two seconds, thirty for the providers, who are asked for their models and never for money.
+/// 503 where a required dependency is down, and while starting; without another it is `degraded`.
+/// Answers come from a cache: two seconds, thirty for the providers, who are asked for their models
+/// and never for money.
 #[utoipa::path(get, path = "/api/v1/health", operation_id = "health_deep", tag = "health",
     security(()), responses(
         (status = 200, description = "All that is required answers.", body = Deep),
-        (status = 503, description = "A required dependency is down.", body = Deep),
+        (status = 503, description = "A required dependency is down, or migrations are running.", body = Deep),
     ))]
 pub async fn deep(app: App) -> Response {
     let report = app.health.report().await;
     let upstreams = app.health.upstreams().await;
-    let (status, word) = if !report.is_ready() {
+    let (status, word) = if !has_started(&app) || !report.is_ready() {
         (StatusCode::SERVICE_UNAVAILABLE, "unhealthy")
     } else if report.is_whole() && upstreams.is_well() {
         (StatusCode::OK, "healthy")

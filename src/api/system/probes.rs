@@ -92,7 +92,7 @@ pub async fn startup(app: App) -> Response {
     (code(is_started), Json(body)).into_response()
 }
 
-fn has_started(app: &App) -> bool {
+pub(super) fn has_started(app: &App) -> bool {
     app.vitals.is_started.load(Ordering::Acquire)
 }
 

@@ -143,3 +143,17 @@ async fn deep_health_adds_what_it_depends_on() {
     let shallow = app.anonymous().get("/health").await.json();
     assert_eq!(members(&health), members(&shallow));
 }
+
+#[tokio::test]
+async fn deep_health_answers_while_starting_and_says_that_it_is_not_well() {
+    let app = TestApp::start().await;
+    app.app
+        .vitals
+        .is_started
+        .store(false, std::sync::atomic::Ordering::Release);
+
+    let reply = app.anonymous().get("/api/v1/health/").await;
+
+    assert_eq!(reply.status, 503);
+    assert_eq!(reply.json()["status"], "unhealthy");
+}
