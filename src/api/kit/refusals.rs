@@ -116,7 +116,8 @@ refusals! {
         "429" => "The upstream is asked too often; `Retry-After` says when to come back.";
         "500" => "Something went wrong on our side, or on the upstream's.";
         "502" => "`upstream_error` or `upstream_auth`: the upstream's answer cannot be used.";
-        "503" => "`ai_not_configured`, `upstream_quota`, or a database cannot be reached.";
+        "503" => "`ai_not_configured`, `upstream_quota`, a database cannot be reached, or too \
+                  much is asked at once.";
         "504" => "`upstream_timeout`.";
     }
 }

@@ -26,8 +26,7 @@ pub struct ChatRequestBody {
 pub struct ChatMessage {
     /// `system`, `developer`, `user`, `assistant` or `tool`.
     role: String,
-    /// Text, or a list of parts.
-    #[schema(value_type = Value)]
+    /// Text, or a list of parts; null beside tool calls.
     content: Option<Value>,
 }
 
