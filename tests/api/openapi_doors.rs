@@ -135,6 +135,8 @@ async fn the_examples_of_answers_have_the_members_of_real_ones() {
     let chat = json!({"model": "offline", "messages": [{"role": "user", "content": "hi"}]});
     assert_eq!(ada.post("/v1/chat/completions", chat).await.status, 200);
     app.usage(&ada, 1).await;
+    let keys = ada.get("/api/v1/api-keys").await.json();
+    let key = keys["items"][0]["id"].as_str().unwrap();
     let document = document();
     let mut compared = 0;
 
@@ -145,7 +147,12 @@ async fn the_examples_of_answers_have_the_members_of_real_ones() {
         if method != "GET" {
             continue;
         }
-        let reply = ada.get(&path.replace("{id}", "offline")).await;
+        let id = if path.contains("api-keys") {
+            key
+        } else {
+            "offline"
+        };
+        let reply = ada.get(&path.replace("{id}", id)).await;
         assert_eq!(reply.status, 200, "{path}");
         compared += 1;
         assert_eq!(shape(&reply.json()), shape(&example), "{path}");

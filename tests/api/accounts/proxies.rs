@@ -12,7 +12,9 @@ use crate::support::TestApp;
 /// The attributes of the cookie that a login from `peer` gets.
 async fn cookie_for(app: &TestApp, peer: &str, headers: &[(&str, &str)]) -> String {
     let peer: SocketAddr = peer.parse().unwrap();
-    let mut request = Request::post(LOGIN).header("content-type", "application/json");
+    let mut request = Request::post(LOGIN)
+        .header("host", "localhost")
+        .header("content-type", "application/json");
     for (name, value) in headers {
         request = request.header(*name, *value);
     }
