@@ -13,7 +13,7 @@ use crate::clock::Clock;
 use crate::domain::Ts;
 use crate::error::{Result, chain};
 use crate::relay::{Reach, Relay};
-use crate::store::{Db, Main, Vault};
+use crate::store::{Db, Main, Usage, Vault};
 
 /// How long an answer is good for.
 const FRESH: Duration = Duration::from_secs(2);
@@ -88,6 +88,15 @@ impl Health {
             report: Mutex::default(),
             upstreams: Mutex::default(),
         }))
+    }
+
+    /// The connections to each database.
+    pub fn pools(&self) -> [(&'static str, Usage); 2] {
+        let needs = &self.0.needs;
+        [
+            ("database", needs.main.usage()),
+            ("credentials_database", needs.vault.usage()),
+        ]
     }
 
     /// Asks the databases and Redis, unless they were asked just now.

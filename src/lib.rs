@@ -25,7 +25,11 @@ pub mod store;
 /// The log.
 pub mod telemetry;
 
-// Floor 4: the rules.
+// Floor 4: what several rules stand on.
+/// What is to be done once, however often it is asked for.
+pub mod replays;
+
+// Floor 5: the rules.
 /// Who is asking: passwords, tokens, keys.
 pub mod auth;
 /// From a model's name to an upstream's answer, metered.

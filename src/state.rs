@@ -13,8 +13,10 @@ use crate::config::Config;
 use crate::domain::Ts;
 use crate::health::Health;
 use crate::relay::Relay;
+use crate::replays::Replays;
 use crate::shutdown::Shutdown;
 use crate::store::{Db, Main};
+use crate::telemetry::{Metrics, Requests};
 
 /// What a request may reach. Cloning it copies one pointer.
 #[derive(Clone, Debug, Deref, FromRequestParts)]
@@ -26,10 +28,12 @@ pub struct Parts {
     pub config: Config,
     pub auth: Auth,
     pub relay: Relay,
+    pub replays: Replays,
     pub health: Health,
     pub main: Db<Main>,
     pub clock: Clock,
     pub shutdown: Shutdown,
+    pub metrics: Metrics,
     pub vitals: Vitals,
 }
 
@@ -43,6 +47,7 @@ pub struct Vitals {
     pub connections: AtomicUsize,
     /// Bytes of request bodies that may be held beside those that are.
     pub body_room: Arc<Semaphore>,
+    pub requests: Requests,
 }
 
 impl App {

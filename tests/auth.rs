@@ -17,7 +17,7 @@ use concierge::auth::{
 };
 use concierge::clock::Clock;
 use concierge::domain::{
-    Email, Name, Principal, Role, RowId, Scope, SessionId, Ts, User, UserId, Username,
+    Email, FlatCaps, Name, Principal, Role, RowId, Scope, SessionId, Ts, User, UserId, Username,
 };
 use concierge::error::{Error, Kind, Result};
 use concierge::store::vault::{passwords, sessions};
@@ -213,6 +213,7 @@ fn new_key() -> NewKey {
         name: Name::parse("ci").unwrap(),
         scopes: None,
         models: None,
+        caps: FlatCaps::default(),
         expires_at: None,
     }
 }

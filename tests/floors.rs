@@ -14,6 +14,7 @@ const FLOORS: &[&[&str]] = &[
     &["error", "clock", "shutdown"],
     &["domain", "llm", "cache", "config"],
     &["store", "events", "telemetry"],
+    &["replays"],
     &["auth", "todos", "conversations", "relay"],
     &["agent", "health"],
     &["state"],

@@ -9,9 +9,10 @@
 
 use concierge::clock::Clock;
 use concierge::domain::{
-    Charge, Email, KeyId, Name, Outcome, RequestId, Role, RowId, Scope, Scopes, Status, Ts, User,
-    UserId, Username,
+    Budget, Caps, Charge, Email, KeyId, Name, Outcome, Period, ProcessId, RequestId, Role, RowId,
+    Scope, Scopes, Status, Ts, User, UserId, Username,
 };
+use concierge::store::budgets::{self, Account, Change, Lease, Standing};
 use concierge::store::ledger::{self, Span};
 use concierge::store::vault::{keys, passwords, sessions};
 use concierge::store::{Address, Db, Limits, Main, Vault, users};
@@ -71,6 +72,7 @@ impl Databases {
             updated_at: self.now(),
             last_seen_at: None,
             token_version: 1,
+            caps: Caps::default(),
         }
     }
 
@@ -100,6 +102,17 @@ impl Databases {
 }
 
 const LIMITS: Limits = Limits { most: 8 };
+
+fn caps() -> Caps {
+    Caps {
+        budget: Some(Budget {
+            microusd: 7,
+            period: Period::Day,
+        }),
+        rpm: None,
+        tpm: Some(9),
+    }
+}
 
 async fn postgres_schema() -> Option<String> {
     #[expect(
@@ -209,8 +222,9 @@ async fn usage_adds_up_by_day_model_and_key_for_one_user_or_all() {
         db.charge(&eve, "small", today),
     ];
     let mut tx = db.main.write().await.unwrap();
-    ledger::add(&mut tx, &charges).await.unwrap();
-    ledger::add(&mut tx, &charges).await.unwrap();
+    assert_eq!(ledger::add(&mut tx, &charges).await.unwrap().len(), 4);
+    // A batch that is tried twice adds nothing, and says so.
+    assert_eq!(ledger::add(&mut tx, &charges).await.unwrap(), []);
     tx.commit().await.unwrap();
 
     let mut conn = db.main.read().await.unwrap();
@@ -226,6 +240,14 @@ async fn usage_adds_up_by_day_model_and_key_for_one_user_or_all() {
     let days = ledger::by_day(&mut conn, &hers).await.unwrap();
     let models = ledger::by_model(&mut conn, &hers).await.unwrap();
     let by_key = ledger::by_key(&mut conn, &hers).await.unwrap();
+
+    let total = Ts::from_micros(i64::MIN);
+    let ada = hers.user.clone().unwrap();
+    let mut spent = async |key, since| ledger::spent(&mut conn, &ada, key, since).await.unwrap();
+    assert_eq!(spent(None, total).await, 21);
+    assert_eq!(spent(None, today.day()).await, 14);
+    assert_eq!(spent(keyed.key_id, total).await, 7);
+    assert_eq!(spent(None, today.plus_days(1)).await, 0);
 
     let labels = |rows: &[concierge::domain::UsageRow]| {
         rows.iter()
@@ -254,6 +276,100 @@ async fn usage_adds_up_by_day_model_and_key_for_one_user_or_all() {
     assert_eq!(rows, 4);
 }
 
+fn account(holder: &str) -> Account {
+    Account {
+        holder: holder.to_owned(),
+        period: "2025-11".to_owned(),
+    }
+}
+
+fn lease_of(process: ProcessId, holder: &str) -> Lease {
+    Lease {
+        process,
+        account: account(holder),
+    }
+}
+
+async fn standing(db: &Databases, holder: &str) -> (i64, i64) {
+    let mut tx = db.main.write().await.unwrap();
+    let found = budgets::standing(&mut tx, &account(holder)).await.unwrap();
+    let Standing { spent, leased } = found.unwrap();
+    (spent, leased)
+}
+
+#[tokio::test]
+async fn what_is_drawn_on_a_lease_is_spent_and_the_rest_goes_back() {
+    let db = Databases::open().await;
+    let (mine, others) = (ProcessId::new(&db.clock), ProcessId::new(&db.clock));
+    let until = db.now().plus_days(1);
+    let (a, b) = (lease_of(mine, "user:a"), lease_of(mine, "user:b"));
+    let mut tx = db.main.write().await.unwrap();
+    assert_eq!(budgets::standing(&mut tx, &a.account).await.unwrap(), None);
+    for (lease, spent, amount) in [(&a, 5, 60), (&a, 9, 40), (&b, 0, 10)] {
+        budgets::open(&mut tx, &lease.account, spent).await.unwrap();
+        budgets::lease(&mut tx, lease, amount, until).await.unwrap();
+    }
+    tx.commit().await.unwrap();
+    assert_eq!(standing(&db, "user:a").await, (5, 100));
+
+    let mut tx = db.main.write().await.unwrap();
+    let moved = |spent, leased| Change { spent, leased };
+    let changes = [
+        (b.account.clone(), moved(11, -11)),
+        (a.account.clone(), moved(35, -30)),
+        (account("user:new"), moved(1, 0)),
+    ];
+    budgets::change(&mut tx, &changes.into()).await.unwrap();
+    let drawn = [
+        (a.clone(), 30),
+        (b.clone(), 11),
+        (lease_of(others, "user:a"), 1),
+    ];
+    let found = budgets::draw(&mut tx, &drawn.into()).await.unwrap();
+    assert_eq!(found, std::slice::from_ref(&a));
+    assert!(budgets::is_there(&mut tx, &b).await.unwrap());
+    assert!(budgets::give_back(&mut tx, &a, 20).await.unwrap());
+    assert!(!budgets::give_back(&mut tx, &a, 51).await.unwrap());
+    let mut renewed = budgets::renew(&mut tx, mine, until).await.unwrap();
+    renewed.sort();
+    assert_eq!(renewed, [a.account.clone(), b.account.clone()]);
+    budgets::end(&mut tx, &a).await.unwrap();
+    budgets::end(&mut tx, &a).await.unwrap();
+    assert!(!budgets::is_there(&mut tx, &a).await.unwrap());
+    tx.commit().await.unwrap();
+
+    assert_eq!(standing(&db, "user:a").await, (40, 0));
+    assert_eq!(standing(&db, "user:b").await, (11, -1));
+    assert_eq!(standing(&db, "user:new").await, (1, 0));
+}
+
+#[tokio::test]
+async fn leases_that_others_have_not_renewed_end() {
+    let db = Databases::open().await;
+    let processes = [(); 3].map(|()| ProcessId::new(&db.clock));
+    let [own, dead, living] = processes;
+    let mut tx = db.main.write().await.unwrap();
+    for (process, amount, ends_in) in [(own, 1, 0), (dead, 20, 0), (living, 300, 1)] {
+        let lease = lease_of(process, "user:a");
+        let until = db.now().plus_days(ends_in);
+        budgets::open(&mut tx, &lease.account, 0).await.unwrap();
+        budgets::lease(&mut tx, &lease, amount, until)
+            .await
+            .unwrap();
+    }
+    let expired = budgets::expired(&mut tx, own, db.now(), 10).await.unwrap();
+    assert_eq!(expired, [account("user:a")]);
+
+    let freed = budgets::end_expired(&mut tx, &expired[0], own, db.now()).await;
+    tx.commit().await.unwrap();
+
+    assert_eq!(freed.unwrap(), 20);
+    assert_eq!(standing(&db, "user:a").await, (0, 301));
+    let mut conn = db.main.read().await.unwrap();
+    let expired = budgets::expired(&mut conn, own, db.now(), 10).await;
+    assert_eq!(expired.unwrap(), []);
+}
+
 #[tokio::test]
 async fn the_vault_keeps_passwords_logins_and_keys() {
     let db = Databases::open().await;
@@ -278,6 +394,7 @@ async fn the_vault_keeps_passwords_logins_and_keys() {
         name: Name::parse("ci").unwrap(),
         scopes: Json(Scopes::new(Some(vec![Scope::Models]))),
         models: Json(None),
+        caps: caps(),
         created_at: db.now(),
         expires_at: db.now().plus_days(90),
         last_used_at: None,
@@ -314,6 +431,7 @@ async fn the_vault_keeps_passwords_logins_and_keys() {
         .unwrap();
     assert!(found.scopes.allow(Scope::Models) && !found.scopes.allow(Scope::Completions));
     assert_eq!(found.last_used_at, Some(db.now()));
+    assert_eq!(found.caps, caps());
     drop(conn);
     let mut tx = db.vault.write().await.unwrap();
     assert!(

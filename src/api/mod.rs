@@ -28,6 +28,12 @@ pub fn service(app: App) -> NormalizePath<Router> {
     layered(documented.merge(aliases()), app)
 }
 
+/// What is answered on the port for metrics.
+pub fn metrics(app: App) -> NormalizePath<Router> {
+    let only = Router::new().route("/metrics", get(system::metrics::get_inside));
+    layered(only, app)
+}
+
 /// The layers around these routes, from the inside out.
 pub fn layered(routes: Router<App>, app: App) -> NormalizePath<Router> {
     let whole = routes
@@ -37,7 +43,7 @@ pub fn layered(routes: Router<App>, app: App) -> NormalizePath<Router> {
         .layer(from_fn_with_state(app.clone(), layers::csrf::check))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(from_fn_with_state(app.clone(), kit::dialect::render))
-        .layer(from_fn(layers::trace::follow))
+        .layer(from_fn_with_state(app.clone(), layers::trace::follow))
         // Outermost of all that may refuse, so that a page can read every refusal.
         .layer(layers::cors::layer(&app.config.cors))
         .layer(from_fn_with_state(app.clone(), layers::headers::harden))
@@ -57,6 +63,7 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
         .routes(routes!(system::probes::live))
         .routes(routes!(system::probes::ready))
         .routes(routes!(system::probes::startup))
+        .routes(routes!(system::metrics::get))
         .routes(routes!(system::status::service))
         .routes(routes!(system::status::user))
         .routes(routes!(auth::register::register))
@@ -65,12 +72,15 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
         .routes(routes!(auth::me::me))
         .routes(routes!(auth::keys::create, auth::keys::list))
         .routes(routes!(auth::keys::get, auth::keys::delete))
+        .routes(routes!(auth::users::list))
+        .routes(routes!(auth::users::get, auth::users::change))
         .routes(routes!(openai::models::list))
         .routes(routes!(openai::usage::get))
         .layer(from_fn(layers::deadline::keep));
     OpenApiRouter::with_openapi(openapi::head())
         .merge(ordinary)
         .routes(routes!(openai::completions::create))
+        .routes(routes!(openai::embeddings::create))
         .merge(model_by_name())
 }
 
@@ -99,6 +109,7 @@ fn aliases() -> Router<App> {
         .route("/v1/models/{*id}", get(openai::models::one))
         .layer(from_fn(layers::deadline::keep))
         .route("/v1/chat/completions", post(openai::completions::create))
+        .route("/v1/embeddings", post(openai::embeddings::create))
 }
 
 async fn nowhere() -> Error {

@@ -24,6 +24,7 @@ use crate::api::kit::envelope::{Envelope, OpenAiEnvelope, Problem};
         (name = "status", description = "Whether it works, and for whom."),
         (name = "auth", description = "Joining, signing in and out."),
         (name = "api-keys", description = "What programs sign in with."),
+        (name = "users", description = "Accounts, for administrators."),
         (name = "completions", description = "What OpenAI's clients speak to."),
         (name = "usage", description = "What was used, and what it cost."),
     ),

@@ -4,7 +4,7 @@ use secrecy::SecretString;
 
 use super::Auth;
 use super::password::About;
-use crate::domain::{Email, Name, Role, Status, User, UserId, Username};
+use crate::domain::{Caps, Email, Name, Role, Status, User, UserId, Username};
 use crate::error::{self, Error, Result};
 use crate::store::users::{self, Taken};
 use crate::store::vault::{keys, passwords, sessions};
@@ -70,6 +70,7 @@ impl Auth {
             updated_at: now,
             last_seen_at: None,
             token_version: 1,
+            caps: Caps::default(),
         };
         self.add(&user, &hash).await?;
         Ok(user)

@@ -1,6 +1,7 @@
 //! Who is asking: accounts, passwords, logins, access tokens and API keys, behind one door.
 
 mod account;
+mod caps;
 mod key;
 mod login;
 mod password;
@@ -8,6 +9,7 @@ mod random;
 mod seen;
 mod session;
 mod token;
+mod users;
 mod verify;
 
 use std::borrow::Cow;
@@ -23,12 +25,13 @@ use self::seen::Seen;
 use self::session::Lifetimes;
 use self::token::Tokens;
 use crate::clock::Clock;
-use crate::domain::{Ts, User, UserId};
+use crate::domain::Ts;
 use crate::error::{Error, Field, Location, Result};
 use crate::store::vault::sessions;
-use crate::store::{Db, Main, Vault, users};
+use crate::store::{Db, Main, Vault};
 
 pub use self::account::NewAccount;
+pub use self::caps::NewCaps;
 pub use self::key::NewKey;
 pub use self::login::{LogIn, SignedIn};
 pub use self::password::{PASSWORD_MAX_LENGTH, PasswordAlgorithm};
@@ -107,13 +110,6 @@ impl Auth {
     pub async fn warm_up(&self) -> Result<()> {
         self.0.passwords.dummy().await?;
         self.floor().await.map(drop)
-    }
-
-    pub async fn user(&self, id: &UserId) -> Result<User> {
-        let mut conn = self.0.main.read().await?;
-        users::by_id(&mut conn, id)
-            .await?
-            .ok_or_else(|| Error::not_found("user"))
     }
 
     /// Sweeps out logins that are over; how many they were.

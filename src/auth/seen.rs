@@ -171,7 +171,7 @@ mod tests {
     use tokio::sync::Notify;
 
     use super::*;
-    use crate::domain::{Role, SessionId, Via};
+    use crate::domain::{Caps, Role, SessionId, Via};
 
     const COOKIE: Fingerprint = Fingerprint::Cookie([7; 32]);
 
@@ -205,6 +205,7 @@ mod tests {
                 principal: Principal {
                     user: self.user.clone(),
                     role: Role::User,
+                    caps: Caps::default(),
                     via: Via::Session(SessionId::new(&self.clock)),
                 },
                 until: Ts::from_micros(1_800_000_000_000_000).plus(Duration::from_hours(1)),

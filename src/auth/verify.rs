@@ -90,6 +90,7 @@ impl Auth {
             principal: Principal {
                 user: user.id.clone(),
                 role: user.role,
+                caps: user.caps,
                 via: Via::Session(session.id),
             },
             until,
@@ -107,11 +108,13 @@ impl Auth {
             principal: Principal {
                 user: user.id,
                 role: user.role,
+                caps: user.caps,
                 via: Via::Key {
                     id: kept.id,
                     scopes: kept.scopes.0,
                     models: kept.models.0,
                     expires_at: kept.expires_at,
+                    caps: kept.caps,
                 },
             },
         })

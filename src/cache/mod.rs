@@ -1,59 +1,13 @@
-//! Redis, where there is one: shared by all replicas, and never needed to start.
+//! What is kept for a moment: in memory, and in Redis where all replicas are to share it.
 
-use std::fmt;
-use std::time::Duration;
+mod bucket;
+mod limiter;
+mod memory;
+mod outage;
+mod redis;
+mod replicas;
+mod shared;
 
-use redis::aio::{ConnectionManager, ConnectionManagerConfig};
-use redis::{Client, RedisError};
-
-use crate::error::{Error, Result};
-
-/// Longer than a healthy server takes, shorter than a caller would notice.
-const PATIENCE: Duration = Duration::from_millis(500);
-const LONGEST_PAUSE: Duration = Duration::from_secs(5);
-
-/// One multiplexed connection that mends itself. Cloning it copies a pointer.
-#[derive(Clone)]
-pub struct Redis(ConnectionManager);
-
-impl Redis {
-    /// Prepares the connection; the first command makes it.
-    pub fn open(url: &str) -> Result<Self> {
-        let client = Client::open(url).map_err(|error| unreadable(&error))?;
-        let config = ConnectionManagerConfig::new()
-            .set_connection_timeout(Some(PATIENCE))
-            .set_response_timeout(Some(PATIENCE))
-            .set_max_delay(LONGEST_PAUSE)
-            .set_number_of_retries(1);
-        let manager = ConnectionManager::new_lazy_with_config(client, config)?;
-        Ok(Self(manager))
-    }
-
-    /// Whether it answers.
-    pub async fn ping(&self) -> Result<()> {
-        let mut connection = self.0.clone();
-        redis::cmd("PING")
-            .query_async::<String>(&mut connection)
-            .await
-            .map(drop)
-            .map_err(Error::from)
-    }
-}
-
-/// The address may hold a password, so it is not repeated.
-fn unreadable(error: &RedisError) -> Error {
-    Error::unavailable("redis_url", "REDIS_URL cannot be used.")
-        .because(error.category().to_owned())
-}
-
-impl From<RedisError> for Error {
-    fn from(error: RedisError) -> Self {
-        Self::unavailable("service_unavailable", "Redis cannot be reached.").because(error)
-    }
-}
-
-impl fmt::Debug for Redis {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Redis")
-    }
-}
+pub use bucket::{Bucket, Level};
+pub use limiter::{Hold, Limiter};
+pub use redis::Redis;

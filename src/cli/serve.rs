@@ -8,7 +8,7 @@ use crate::error::Result;
 use crate::server::{Server, Signals};
 
 /// What a shell reports of a program that an interrupt ended.
-const INTERRUPTED: u8 = 130;
+pub(super) const INTERRUPTED: u8 = 130;
 
 pub(super) fn serve(config: Config) -> u8 {
     exit_code(on_runtime(async {

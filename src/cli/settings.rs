@@ -1,7 +1,8 @@
 //! The configuration: what it is, or everything that is wrong with it.
 
 use super::flags::Flags;
-use super::{complain, say};
+use super::serve::INTERRUPTED;
+use super::{complain, exit_code, say};
 use crate::config::{self, Config, Loaded, Problem};
 use crate::telemetry;
 
@@ -18,11 +19,19 @@ pub(super) fn configured(
         Ok(Loaded {
             config, warnings, ..
         }) => {
-            telemetry::start(&config.log, output);
+            let traces = match telemetry::start(&config, output) {
+                Ok(traces) => traces,
+                Err(error) => return exit_code(Err(error)),
+            };
             for warning in warnings {
                 tracing::warn!("{warning}");
             }
-            act(config)
+            let code = act(config);
+            // Who is interrupted does not wait for a collector.
+            if let Some(traces) = traces.filter(|_| code != INTERRUPTED) {
+                traces.close();
+            }
+            code
         }
         Err(problems) => refuse(&problems),
     }

@@ -5,7 +5,7 @@ use super::reader::Reader;
 use super::settings::SETTINGS;
 use super::{
     Agent, App, AppEnv, Auth, Config, Cookie, Cors, Databases, Features, Http, Issuer, Log, Mail,
-    Model, Redis, Relay, Shutdown, Stripe, UserLimits,
+    Model, Redis, Relay, Shutdown, Stripe, Traces, UserLimits,
 };
 
 /// The configuration, of use only if the reader has found no problem.
@@ -31,6 +31,7 @@ pub(super) fn check(reader: &mut Reader<'_>) -> Config {
         agent: Agent::read(reader),
         shutdown: Shutdown::read(reader, env),
         log: Log::read(reader, app.debug),
+        traces: Traces::read(reader, &app.name),
         app,
         http,
         cors,
@@ -45,10 +46,11 @@ fn warn_of_open_purse(reader: &mut Reader<'_>, config: &Config) {
     if config.env == AppEnv::Production
         && config.auth.registration_enabled
         && !config.providers.is_empty()
+        && !config.limits.caps_anything()
     {
         reader.warn(
             "Anyone may register and use the providers without a cap: REGISTRATION_ENABLED is true, \
-             and this version caps nobody.",
+             and none of USER_BUDGET_MICROUSD, USER_RPM and USER_TPM is set.",
         );
     }
 }

@@ -27,12 +27,17 @@ const PERIODS: &[(&str, BudgetPeriod)] = &[
 ];
 
 impl UserLimits {
+    /// Whether there is any cap at all.
+    pub(super) fn caps_anything(&self) -> bool {
+        self.budget_microusd.is_some() || self.rpm.is_some() || self.tpm.is_some()
+    }
+
     pub(super) fn read(reader: &mut Reader<'_>) -> Self {
         /// A thousand million dollars: in nano-dollars it still fits 64 bits.
         const MOST: u64 = 1_000_000_000_000_000;
 
         Self {
-            budget_microusd: reader.option("USER_BUDGET_MICROUSD", number(1..=MOST)),
+            budget_microusd: reader.option("USER_BUDGET_MICROUSD", number(0..=MOST)),
             budget_period: reader.value("USER_BUDGET_PERIOD", choice(PERIODS)),
             rpm: reader.option("USER_RPM", number(1..=MOST)),
             tpm: reader.option("USER_TPM", number(1..=MOST)),

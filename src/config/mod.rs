@@ -29,6 +29,7 @@ mod settle;
 mod sources;
 mod stripe;
 mod text;
+mod traces;
 
 use std::collections::BTreeMap;
 
@@ -52,6 +53,7 @@ pub use sections::{Key, SECTIONS, Section};
 pub use settings::{SETTINGS, Setting};
 pub use sources::Sources;
 pub use stripe::Stripe;
+pub use traces::{Sampler, Traces};
 
 /// The whole configuration, checked.
 #[derive(Clone, Debug)]
@@ -77,4 +79,6 @@ pub struct Config {
     pub agent: Agent,
     pub shutdown: Shutdown,
     pub log: Log,
+    /// None where none are wanted.
+    pub traces: Option<Traces>,
 }

@@ -15,7 +15,7 @@ use super::reader::Reader;
 pub struct Provider {
     pub name: String,
     pub kind: ProviderKind,
-    /// What stands before `/chat/completions`. Unused by `offline`.
+    /// What stands before `/chat/completions` and `/embeddings`. Unused by `offline`.
     pub base_url: Option<Url>,
     /// May be empty: local servers ask for none.
     pub api_keys: Vec<SecretString>,

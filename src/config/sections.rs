@@ -90,9 +90,9 @@ macro_rules! sections {
 pub const SECTIONS: &[Section] = sections! {
     "providers.*" {
         "kind" = "the provider's name": "What it speaks: openai (any compatible server) or offline.";
-        "base_url" = "none (https://api.openai.com/v1 for the provider openai)": "What stands before /chat/completions.";
+        "base_url" = "none (https://api.openai.com/v1 for the provider openai)": "What stands before /chat/completions and /embeddings.";
         "api_key" = "none" secret: "Its key; servers that ask for none need none.";
-        "api_keys" = "none" secret: "Several keys in place of one; this version uses the first.";
+        "api_keys" = "none" secret: "Several keys in place of one; they take turns, and a busy one is spared.";
         "headers" = "none": "Headers sent with every request.";
         "stream_usage" = "true": "False for a server that does not know stream_options.";
     }
@@ -100,11 +100,11 @@ pub const SECTIONS: &[Section] = sections! {
         "*" = "none" secret: "The header's value.";
     }
     "models.*" {
-        "targets" = "none (required)": "provider/upstream-model, tried in this order.";
-        "strategy" = "ordered" later: "How the first is chosen: ordered, weighted or least_latency.";
-        "weights" = "none" later: "For weighted: one number a target.";
+        "targets" = "none (required)": "provider/upstream-model, tried in this order unless strategy says otherwise.";
+        "strategy" = "ordered": "Who is asked first: ordered, weighted (by lot) or least_latency.";
+        "weights" = "none": "For weighted: one number a target; 0 is a last resort.";
         "price" = "none": "What it costs, in USD per million tokens.";
-        "max_output_tokens" = "none" later: "The longest answer, for reservations.";
+        "max_output_tokens" = "none": "The longest answer, for reservations.";
         "first_token_timeout" = "that of [relay]": "Streams: until the first content.";
     }
     "models.*.price" {
@@ -118,20 +118,20 @@ pub const SECTIONS: &[Section] = sections! {
         "first_token_timeout" = "120s": "Streams: until the first content.";
         "idle_timeout" = "60s": "Between two frames of a stream.";
         "total_timeout" = "15m": "The whole answer.";
-        "keepalive_interval" = "15s" later: "Between keep-alive comments while the upstream is silent.";
-        "commit_after" = "5s" later: "How long a stream waits for the upstream's verdict before it answers 200.";
+        "keepalive_interval" = "15s": "Between keep-alive comments while the upstream is silent.";
+        "commit_after" = "5s": "How long a stream waits for the upstream's verdict before it answers 200.";
         "max_attempts" = "4": "Over all targets of one request.";
-        "max_retry_after_wait" = "5s" later: "An upstream that asks to wait longer is skipped.";
-        "breaker_failures" = "5" later: "Failures in a row after which an upstream is left alone.";
-        "breaker_cooldown" = "30s" later: "How long it is left alone.";
-        "max_concurrent_upstream" = "0" later: "Requests to upstreams at once; 0 sets no bound.";
+        "max_retry_after_wait" = "5s": "An upstream that asks to wait longer is skipped.";
+        "breaker_failures" = "5": "Failures in a row after which a target is left alone.";
+        "breaker_cooldown" = "30s": "How long it is left alone.";
+        "max_concurrent_upstream" = "0": "Requests that run upstream at once, beyond which 503; 0 sets no bound.";
         "direct_models" = "true": "Whether provider/model names are served.";
     }
     "limits.user" {
-        "budget_microusd" = "none" later: "USER_BUDGET_MICROUSD.";
-        "budget_period" = "month" later: "USER_BUDGET_PERIOD.";
-        "rpm" = "none" later: "USER_RPM.";
-        "tpm" = "none" later: "USER_TPM.";
+        "budget_microusd" = "none": "USER_BUDGET_MICROUSD.";
+        "budget_period" = "month": "USER_BUDGET_PERIOD.";
+        "rpm" = "none": "USER_RPM.";
+        "tpm" = "none": "USER_TPM.";
     }
     "issuers" {
         "iss" = "none (required)" later: "The issuer's name in its tokens.";

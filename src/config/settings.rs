@@ -92,7 +92,7 @@ pub const SETTINGS: &[Setting] = settings! {
         DB_POOL_SIZE = "10": "How many connections a PostgreSQL pool may open.";
         DB_MAX_OVERFLOW = "20": "How many more it may open, on top of DB_POOL_SIZE.";
         DB_AUTO_MIGRATE = "true": "Brings the tables up to date at start.";
-        REDIS_URL = "none" secret: "A Redis that all replicas share; health tells whether it answers.";
+        REDIS_URL = "none" secret: "A Redis that all replicas share: limits hold over all of them together.";
         REDIS_REQUIRED = "false": "Whether the service is not ready without Redis.";
     }
     "Accounts and tokens" {
@@ -131,10 +131,10 @@ pub const SETTINGS: &[Setting] = settings! {
         CHAT_TITLES = "true" later: "Whether the assistant names conversations.";
     }
     "Limits" {
-        USER_BUDGET_MICROUSD = "none" later: "What each user may spend in a period, in millionths of a dollar.";
-        USER_BUDGET_PERIOD = "month" later: "The period of that budget: day, month or total.";
-        USER_RPM = "none" later: "Requests a minute of each user.";
-        USER_TPM = "none" later: "Tokens a minute of each user.";
+        USER_BUDGET_MICROUSD = "none": "What each user may spend in a period, in millionths of a dollar.";
+        USER_BUDGET_PERIOD = "month": "The period of that budget: day, month or total.";
+        USER_RPM = "none": "Requests a minute of each user.";
+        USER_TPM = "none": "Tokens a minute of each user, prompt and answer together.";
         RATE_LIMIT_ENABLED = "true" later: "The limits by address and the lock of accounts.";
     }
     "Mail and messages" {
@@ -153,21 +153,21 @@ pub const SETTINGS: &[Setting] = settings! {
         WS_ALLOW_ANONYMOUS = "auto" later: "Lets sockets in without an account: true, false, or auto (in development and test).";
         WS_BROADCAST = "auto" later: "Passes a socket's text on to all others: true, false, or auto (unless production).";
         WS_ECHO = "false" later: "Serves /ws/echo.";
-        METRICS_TOKEN = "none" secret later: "The bearer token that /metrics asks for.";
-        METRICS_PORT = "none" later: "A port of its own for /metrics.";
+        METRICS_TOKEN = "none" secret: "The bearer token that /metrics asks for; in staging and production /metrics is there only with this or METRICS_PORT.";
+        METRICS_PORT = "none": "A port of its own for /metrics, which is then not served on API_PORT.";
     }
     "Logs and traces" {
         LOG_LEVEL = "info": "off, error, warn, info, debug or trace.";
         RUST_LOG = "none": "A finer filter in the form of the tracing crates, above LOG_LEVEL.";
         LOG_FORMAT = "auto": "pretty, json, or auto (pretty on a terminal).";
-        OTEL_SDK_DISABLED = "false" later: "Switches traces off.";
-        OTEL_SERVICE_NAME = "none" later: "The service's name in traces.";
-        OTEL_RESOURCE_ATTRIBUTES = "none" later: "More about the service in traces, key=value separated by commas.";
-        OTEL_EXPORTER_OTLP_ENDPOINT = "none" later: "Where traces are sent.";
-        OTEL_EXPORTER_OTLP_PROTOCOL = "none" later: "How traces are sent: grpc, http/protobuf or http/json.";
-        OTEL_EXPORTER_OTLP_HEADERS = "none" secret later: "Headers sent with traces, key=value separated by commas.";
-        OTEL_TRACES_SAMPLER = "none" later: "Which traces are kept.";
-        OTEL_TRACES_SAMPLER_ARG = "none" later: "The sampler's argument.";
+        OTEL_SDK_DISABLED = "false": "Switches traces off.";
+        OTEL_SERVICE_NAME = "that of APP_NAME": "The service's name in traces.";
+        OTEL_RESOURCE_ATTRIBUTES = "none": "More about the service in traces, key=value separated by commas.";
+        OTEL_EXPORTER_OTLP_ENDPOINT = "none": "Where traces are sent, without /v1/traces; none are made where it is not set.";
+        OTEL_EXPORTER_OTLP_PROTOCOL = "http/protobuf": "How traces are sent; this version speaks no other.";
+        OTEL_EXPORTER_OTLP_HEADERS = "none" secret: "Headers sent with traces, key=value separated by commas.";
+        OTEL_TRACES_SAMPLER = "parentbased_always_on": "Which traces are kept: always_on, always_off or traceidratio, each also as parentbased_…, which follows the caller.";
+        OTEL_TRACES_SAMPLER_ARG = "1.0": "For traceidratio: the share of traces that is kept, 0 to 1.";
     }
 };
 

@@ -15,7 +15,8 @@ use crate::clock::Clock;
     Clone, Debug, Display, PartialEq, Eq, Hash, Serialize, Deserialize, sqlx::Type, ToSchema,
 )]
 #[sqlx(transparent)]
-#[serde(transparent)]
+#[serde(try_from = "String")]
+#[schema(value_type = String, min_length = 1, max_length = 255, examples("0199d3f2-9d5e-7c41-8a51-0c7c0e1f3a55"))]
 pub struct UserId(String);
 
 impl UserId {
@@ -25,12 +26,20 @@ impl UserId {
 
     /// An id that was issued before, as a token carries it.
     pub fn parse(text: &str) -> Option<Self> {
-        let fits = !text.is_empty() && text.chars().count() <= 255;
+        let fits = (1..=255).contains(&text.chars().count()) && !text.contains('\0');
         fits.then(|| Self(text.to_owned()))
     }
 
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+impl TryFrom<String> for UserId {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        Self::parse(&text).ok_or("must have 1 to 255 characters")
     }
 }
 
@@ -46,6 +55,23 @@ impl RequestId {
     /// The caller's own, if it may stand in a header and in a log line.
     pub fn parse(text: &str) -> Option<Self> {
         let fits = (1..=128).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic());
+        fits.then(|| Self(text.to_owned()))
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// What a caller calls something that is to be done once, however often it is asked for: 1 to 255
+/// visible ASCII characters.
+#[derive(Clone, Debug, PartialEq, Eq, sqlx::Type)]
+#[sqlx(transparent)]
+pub struct IdempotencyKey(String);
+
+impl IdempotencyKey {
+    pub fn parse(text: &str) -> Option<Self> {
+        let fits = (1..=255).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic());
         fits.then(|| Self(text.to_owned()))
     }
 
@@ -91,6 +117,10 @@ uuid_ids! {
     KeyId
     /// One row of the ledger.
     RowId
+    /// One run of the program: whose leases of budgets.
+    ProcessId
+    /// One process's hold on what is to be done once.
+    ClaimId
 }
 
 /// A new UUIDv7 whose 12 bits after the milliseconds are their fraction (RFC 9562 §6.2, method 3).
@@ -130,9 +160,19 @@ mod tests {
     }
 
     #[test]
+    fn an_idempotency_key_is_visible_and_not_endless() {
+        assert!(IdempotencyKey::parse("order:17/a").is_some());
+        assert!(IdempotencyKey::parse(&"x".repeat(255)).is_some());
+        for text in ["", "a b", "a\tb", "\u{e4}", &"x".repeat(256)] {
+            assert!(IdempotencyKey::parse(text).is_none(), "{text:?}");
+        }
+    }
+
+    #[test]
     fn a_user_id_is_any_text_of_up_to_255_characters() {
         assert!(UserId::parse("auth0|42").is_some());
         assert!(UserId::parse("").is_none());
+        assert!(UserId::parse("a\0b").is_none());
         assert!(UserId::parse(&"x".repeat(256)).is_none());
     }
 }

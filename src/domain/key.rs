@@ -3,7 +3,7 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{KeyId, Name, Scope, Ts};
+use super::{FlatCaps, KeyId, Name, Scope, Ts};
 
 /// An API key without its secret.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
@@ -21,6 +21,8 @@ pub struct ApiKey {
     /// The models that it may use. Null: all.
     #[schema(required = true)]
     pub models: Option<Vec<String>>,
+    #[serde(flatten)]
+    pub caps: FlatCaps,
     pub created_at: Ts,
     pub expires_at: Ts,
     /// To the minute. Null: never used.

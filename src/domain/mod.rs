@@ -1,8 +1,11 @@
 //! What the product is about: ids, parsed values, entities. A value that exists is valid.
 
+mod budget;
+mod caps;
 mod email;
 mod id;
 mod key;
+mod patch;
 mod principal;
 mod scope;
 mod text;
@@ -10,9 +13,12 @@ mod time;
 mod usage;
 mod user;
 
+pub use budget::{Holder, Window};
+pub use caps::{Budget, Caps, FlatCaps, Period};
 pub use email::Email;
-pub use id::{KeyId, RequestId, RowId, SessionId, UserId};
+pub use id::{ClaimId, IdempotencyKey, KeyId, ProcessId, RequestId, RowId, SessionId, UserId};
 pub use key::ApiKey;
+pub use patch::Patch;
 pub use principal::{Principal, Via};
 pub use scope::{Scope, Scopes};
 pub use text::{Name, Username};

@@ -1,12 +1,14 @@
 //! Who is asking.
 
-use super::{KeyId, Role, Scope, Scopes, SessionId, Ts, UserId};
+use super::{Caps, KeyId, Role, Scope, Scopes, SessionId, Ts, UserId};
 
 /// A user who has shown who they are, and by what.
 #[derive(Clone, Debug)]
 pub struct Principal {
     pub user: UserId,
     pub role: Role,
+    /// The user's own, over all that they use; what is not set here is configured for everybody.
+    pub caps: Caps,
     pub via: Via,
 }
 
@@ -21,6 +23,7 @@ pub enum Via {
         /// The public model names that the key may use; None is all.
         models: Option<Vec<String>>,
         expires_at: Ts,
+        caps: Caps,
     },
 }
 

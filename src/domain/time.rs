@@ -63,6 +63,14 @@ impl Ts {
         Self(self.0.div_euclid(DAY) * DAY)
     }
 
+    /// Midnight (UTC) of the first day of this month.
+    #[must_use]
+    pub fn month(self) -> Self {
+        let day =
+            OffsetDateTime::from_unix_timestamp(self.seconds()).map_or(1, OffsetDateTime::day);
+        self.day().plus_days(1 - i64::from(day))
+    }
+
     /// Midnight (UTC) `days` later.
     #[must_use]
     pub fn plus_days(self, days: i64) -> Self {

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{Email, Name, Ts, UserId, Username};
+use super::{Caps, Email, Name, Ts, UserId, Username};
 
 /// An account, without its credentials.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, sqlx::FromRow, ToSchema)]
@@ -25,6 +25,10 @@ pub struct User {
     /// Tokens that carry another number are dead.
     #[serde(skip)]
     pub token_version: i64,
+    /// What is not set here is configured for everybody.
+    #[serde(skip)]
+    #[sqlx(flatten)]
+    pub caps: Caps,
 }
 
 /// What a user may do beyond their own things.

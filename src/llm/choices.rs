@@ -16,7 +16,7 @@ pub struct Choices {
     is_beyond: bool,
     /// Whether they bring anything that a reader waits for.
     pub(super) is_content: bool,
-    /// Bytes of delta members that are not empty, besides `role`.
+    /// Bytes of delta members that are not empty, besides `role`, without their quotes.
     pub written: usize,
 }
 
@@ -112,7 +112,8 @@ impl<'de> Members<'de> for Delta {
         while let Some(is_role) = members.next_key_seed(Name(|name: &[u8]| name == b"role"))? {
             let value: &RawValue = members.next_value()?;
             if !is_role && !is_empty(value.get()) {
-                written += value.get().len();
+                // What is quoted is what was said: a word's quotes would count as half a word more.
+                written += value.get().trim_matches('"').len();
             }
         }
         Ok(Self { written })

@@ -207,6 +207,8 @@ mod tests {
             r#"{"choices":[{"index":-1}]}"#,
             r#"{"usage":null,"\u0075sage":{}}"#,
             r#"{"choices":[]} {}"#,
+            "{\"na\u{0}me\":1}",
+            "{\"choices\":[{\"in\u{0}dex\":1}]}",
         ] {
             assert!(chunk(payload).is_none(), "{payload}");
         }

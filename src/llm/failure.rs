@@ -18,7 +18,7 @@ pub enum Failure {
     /// It answered, with something else than success.
     #[error("the upstream answered {}", .0.status)]
     Refused(Box<Refusal>),
-    /// No connection could be made, so nothing was sent.
+    /// No connection could be made, or it was gone before it took the request: nothing was sent.
     #[error("the upstream cannot be reached")]
     Unreachable(#[source] Source),
     #[error("the upstream was too slow: {0}")]

@@ -6,7 +6,8 @@ use std::ops::Range;
 
 use bytes::{Bytes, BytesMut};
 use serde::Deserialize;
-use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde_json::value::RawValue;
 
 /// Where a part stands in a whole, in bytes.
 pub(super) type Span = Range<usize>;
@@ -53,7 +54,14 @@ impl<'de, N, F: FnOnce(&[u8]) -> N> DeserializeSeed<'de> for Name<F> {
     type Value = N;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<N, D::Error> {
-        deserializer.deserialize_bytes(self)
+        // As it stands first: asked for bytes alone, the parser lets bare control characters pass.
+        let quoted = <&RawValue>::deserialize(deserializer)?.get();
+        let name = &quoted.as_bytes()[1..quoted.len() - 1];
+        if memchr::memchr(b'\\', name).is_none() {
+            return Ok((self.0)(name));
+        }
+        let mut escaped = serde_json::Deserializer::from_str(quoted);
+        escaped.deserialize_bytes(self).map_err(D::Error::custom)
     }
 }
 

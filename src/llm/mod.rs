@@ -6,12 +6,16 @@ mod cutter;
 mod edits;
 mod failure;
 mod frame;
+#[cfg(fuzzing)]
+pub mod fuzz;
 mod json;
 mod offline;
 mod openai;
 mod reply;
 mod request;
+mod transport;
 mod usage;
+mod words;
 
 use std::fmt::Debug;
 use std::time::Duration;
@@ -21,17 +25,18 @@ use serde_json::value::RawValue;
 
 pub use choices::Choices;
 pub use chunk::Chunk;
-use cutter::Cutter;
+pub use cutter::Cutter;
 pub use edits::Edits;
 pub use failure::{Complaint, Failure, Refusal, Wait};
 pub use frame::{Frame, Says};
 pub use offline::Offline;
 pub use openai::{Endpoint, OpenAi, Timeouts};
 pub use reply::{Frames, Reply, Streaming};
-pub use request::{ChatRequest, PromptSize};
+pub use request::{ChatRequest, PromptSize, Task};
 pub use usage::Usage;
+pub use words::{error_code, error_type};
 
-/// One upstream that answers chat completions. Dropping what it returns drops the upstream's work.
+/// One upstream that answers chat completions and, in one piece, embeddings. Dropping what it returns drops the upstream's work.
 #[async_trait]
 pub trait Provider: Debug + Send + Sync {
     /// Answers in one piece.

@@ -37,6 +37,12 @@ pub struct Streaming {
 }
 
 impl Reply {
+    /// Which model has answered, as it says itself.
+    pub fn model(&self) -> Option<&str> {
+        let quoted = self.body.get(self.model_at.clone()?)?;
+        serde_json::from_slice(quoted).ok()
+    }
+
     /// Reads a body that is one JSON object.
     pub(super) fn read(
         status: StatusCode,

@@ -2,69 +2,74 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
+use super::breaker::{BreakerState, Rules};
+use super::condition::Board;
 use super::model_not_found;
+use super::plan::{Limits, micros};
+use super::strategy::Strategy;
+pub(super) use super::target::Target;
+use super::upstream::Upstream;
 use crate::clock::Clock;
-use crate::config::{self, Config, Price, ProviderKind};
+use crate::config::{self, Config, Price};
 use crate::error::{Error, Result};
-use crate::llm::{Endpoint, Offline, OpenAi, Provider, Timeouts};
 
 /// What is configured, ready to be asked.
 #[derive(Debug)]
 pub(super) struct Catalogue {
     /// In the order in which they are configured.
-    pub(super) providers: Vec<Upstream>,
-    pub(super) models: BTreeMap<String, config::Model>,
+    pub(super) providers: Vec<Arc<Upstream>>,
+    pub(super) models: BTreeMap<String, Route>,
     pub(super) serves_direct_names: bool,
-    max_attempts: usize,
-}
-
-#[derive(Debug)]
-pub(super) struct Upstream {
-    pub(super) name: Arc<str>,
-    pub(super) client: Arc<dyn Provider>,
-    can_report_usage: bool,
+    pub(super) board: Board,
+    pub(super) limits: Limits,
 }
 
 /// What a name stands for.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Route {
-    /// Tried in this order.
-    pub(super) targets: Vec<Target>,
+    /// As they are configured.
+    targets: Arc<[Arc<Target>]>,
+    strategy: Strategy,
     pub(super) price: Option<Price>,
+    /// Of one answer, where the request does not say.
+    pub(super) max_output_tokens: Option<u64>,
 }
 
-/// A model at one upstream.
-#[derive(Clone, Debug)]
-pub(super) struct Target {
-    pub(super) provider_name: Arc<str>,
-    pub(super) provider: Arc<dyn Provider>,
-    /// The upstream's own name for it.
-    pub(super) model: String,
-    pub(super) can_report_usage: bool,
-    /// In the place of the provider's own.
-    pub(super) first_token_timeout: Option<Duration>,
+impl Route {
+    /// In the order in which this request asks them.
+    pub(super) fn targets(&self, is_stream: bool) -> Vec<Arc<Target>> {
+        self.strategy.order(&self.targets, is_stream)
+    }
 }
 
 impl Catalogue {
     pub(super) fn new(config: &Config, clock: &Clock) -> Result<Self> {
-        let upstream = |provider: &config::Provider| {
-            Ok(Upstream {
-                name: provider.name.as_str().into(),
-                client: client(provider, &config.relay, clock)?,
-                can_report_usage: provider.stream_usage,
-            })
-        };
+        let relay = &config.relay;
+        let upstream = |provider| Ok(Arc::new(Upstream::new(provider, relay, clock)?));
+        let providers: Vec<_> = config
+            .providers
+            .iter()
+            .map(upstream)
+            .collect::<Result<_>>()?;
+        let mut board = Board::new(Rules {
+            failures: relay.breaker_failures,
+            cooldown: micros(relay.breaker_cooldown),
+        });
+        let models = config
+            .models
+            .iter()
+            .map(|(name, model)| (name.clone(), configured(model, &providers, &mut board)))
+            .collect();
         Ok(Self {
-            providers: config
-                .providers
-                .iter()
-                .map(upstream)
-                .collect::<Result<_>>()?,
-            models: config.models.clone(),
-            serves_direct_names: config.relay.direct_models,
-            max_attempts: usize::try_from(config.relay.max_attempts).unwrap_or(usize::MAX),
+            providers,
+            models,
+            serves_direct_names: relay.direct_models,
+            board,
+            limits: Limits {
+                max_attempts: relay.max_attempts,
+                max_wait: micros(relay.max_retry_after_wait),
+            },
         })
     }
 
@@ -78,7 +83,7 @@ impl Catalogue {
             ));
         };
         if let Some(model) = self.models.get(name) {
-            return Ok(self.configured(model));
+            return Ok(model.clone());
         }
         let direct = name
             .split_once('/')
@@ -91,68 +96,45 @@ impl Catalogue {
             None => return Err(model_not_found(name)),
         };
         Ok(Route {
-            targets: vec![provider.serving(model)],
+            targets: [Arc::new(Target::new(provider, model).known(&self.board))].into(),
+            strategy: Strategy::Ordered,
             price: None,
+            max_output_tokens: None,
         })
     }
 
-    fn configured(&self, model: &config::Model) -> Route {
-        let target = |target: &config::Target| {
-            let provider = self.provider(&target.provider)?;
-            Some(Target {
-                first_token_timeout: model.first_token_timeout,
-                ..provider.serving(&target.model)
-            })
-        };
-        let targets = model.targets.iter().filter_map(target);
-        Route {
-            targets: targets.take(self.max_attempts).collect(),
-            price: model.price,
-        }
+    /// How the configured targets stand.
+    pub(super) fn breakers(&self) -> Vec<(Arc<str>, String, BreakerState)> {
+        let stands = self
+            .board
+            .configured()
+            .map(|((provider, model), condition)| {
+                (provider.clone(), model.clone(), condition.breaker.state())
+            });
+        stands.collect()
     }
 
-    fn provider(&self, name: &str) -> Option<&Upstream> {
-        self.providers
-            .iter()
-            .find(|provider| *provider.name == *name)
+    fn provider(&self, name: &str) -> Option<&Arc<Upstream>> {
+        named(&self.providers, name)
     }
 }
 
-impl Upstream {
-    fn serving(&self, model: &str) -> Target {
-        Target {
-            provider_name: self.name.clone(),
-            provider: self.client.clone(),
-            model: model.to_owned(),
-            can_report_usage: self.can_report_usage,
-            first_token_timeout: None,
-        }
-    }
-}
-
-fn client(
-    provider: &config::Provider,
-    relay: &config::Relay,
-    clock: &Clock,
-) -> Result<Arc<dyn Provider>> {
-    let timeouts = Timeouts {
-        connect: relay.connect_timeout,
-        first_token: relay.first_token_timeout,
-        idle: relay.idle_timeout,
-        total: relay.total_timeout,
+fn configured(model: &config::Model, providers: &[Arc<Upstream>], board: &mut Board) -> Route {
+    let mut target = |target: &config::Target| {
+        let upstream = named(providers, &target.provider)?;
+        let mut served = Target::new(upstream, &target.model);
+        served.first_token_timeout = model.first_token_timeout;
+        Some(Arc::new(served.kept(board)))
     };
-    match (provider.kind, &provider.base_url) {
-        (ProviderKind::Offline, _) => Ok(Arc::new(Offline::new(clock.clone()))),
-        (ProviderKind::OpenAi, Some(base_url)) => {
-            let endpoint = Endpoint {
-                base_url: base_url.clone(),
-                api_key: provider.api_keys.first().cloned(),
-                headers: provider.headers.clone(),
-            };
-            Ok(Arc::new(OpenAi::new(&endpoint, timeouts)?))
-        }
-        _ => Err(Error::internal(
-            "a provider of a kind that is not spoken here",
-        )),
+    let targets = model.targets.iter().filter_map(&mut target).collect();
+    Route {
+        targets,
+        strategy: Strategy::of(model),
+        price: model.price,
+        max_output_tokens: model.max_output_tokens,
     }
+}
+
+fn named<'a>(providers: &'a [Arc<Upstream>], name: &str) -> Option<&'a Arc<Upstream>> {
+    providers.iter().find(|provider| *provider.name == *name)
 }

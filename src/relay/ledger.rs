@@ -1,5 +1,7 @@
 //! The way into the ledger: a bounded queue, and one task that writes batches.
 
+use std::borrow::Borrow;
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -8,8 +10,9 @@ use tokio::sync::mpsc::{self, OwnedPermit};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
+use super::money::{self, Draw};
 use super::stopping;
-use crate::domain::Charge;
+use crate::domain::{Charge, RowId};
 use crate::error::{Result, chain};
 use crate::shutdown::Shutdown;
 use crate::store::{Db, Main, ledger};
@@ -24,12 +27,19 @@ const RETRY: Duration = Duration::from_millis(200);
 const LONGEST_RETRY: Duration = Duration::from_secs(5);
 
 /// A place in the queue, taken before the first attempt: using it cannot fail or wait.
-pub(super) type Slot = OwnedPermit<Charge>;
+pub(super) type Slot = OwnedPermit<Entry>;
+
+/// What is written of one request: its row, and what it moves in the budgets.
+#[derive(Debug)]
+pub(super) struct Entry {
+    pub(super) charge: Charge,
+    pub(super) draws: Vec<Draw>,
+}
 
 /// Where slots are had.
 #[derive(Debug)]
 pub(super) struct Ledger {
-    queue: mpsc::Sender<Charge>,
+    queue: mpsc::Sender<Entry>,
     /// Rows that the writer holds and has not written.
     in_hand: Arc<AtomicUsize>,
     closing: CancellationToken,
@@ -39,13 +49,13 @@ pub(super) struct Ledger {
 impl Ledger {
     /// Starts the task that writes.
     pub(super) fn open(main: Db<Main>, shutdown: &Shutdown) -> Self {
-        let (queue, charges) = mpsc::channel(PLACES);
+        let (queue, entries) = mpsc::channel(PLACES);
         let closing = CancellationToken::new();
         let closed = CancellationToken::new();
         let in_hand = Arc::new(AtomicUsize::new(0));
         let writer = Writer {
             main,
-            charges,
+            entries,
             closing: closing.clone(),
             in_hand: in_hand.clone(),
         };
@@ -86,7 +96,7 @@ impl Ledger {
 
 struct Writer {
     main: Db<Main>,
-    charges: mpsc::Receiver<Charge>,
+    entries: mpsc::Receiver<Entry>,
     closing: CancellationToken,
     in_hand: Arc<AtomicUsize>,
 }
@@ -103,35 +113,35 @@ impl Writer {
     }
 
     /// False when there will be no more.
-    async fn gather(&mut self, batch: &mut Vec<Charge>) -> bool {
+    async fn gather(&mut self, batch: &mut Vec<Entry>) -> bool {
         tokio::select! {
-            taken = self.charges.recv_many(batch, BATCH) => {
+            taken = self.entries.recv_many(batch, BATCH) => {
                 if taken == 0 {
                     return false;
                 }
             }
-            () = self.closing.cancelled(), if !self.charges.is_closed() => {
-                self.charges.close();
+            () = self.closing.cancelled(), if !self.entries.is_closed() => {
+                self.entries.close();
                 return true;
             }
         }
-        if batch.len() < BATCH && !self.charges.is_closed() {
+        if batch.len() < BATCH && !self.entries.is_closed() {
             tokio::select! {
                 () = sleep(GATHERING) => {}
                 () = self.closing.cancelled() => {}
             }
             while batch.len() < BATCH {
-                let Ok(charge) = self.charges.try_recv() else {
+                let Ok(entry) = self.entries.try_recv() else {
                     break;
                 };
-                batch.push(charge);
+                batch.push(entry);
             }
         }
         true
     }
 
     /// Tries until it is written: a request was answered on the strength of it.
-    async fn write(&self, batch: &[Charge]) {
+    async fn write(&self, batch: &[Entry]) {
         if batch.is_empty() {
             return;
         }
@@ -147,9 +157,21 @@ impl Writer {
         }
     }
 
-    async fn try_write(&self, batch: &[Charge]) -> Result<()> {
+    async fn try_write(&self, batch: &[Entry]) -> Result<()> {
         let mut tx = self.main.write().await?;
-        ledger::add(&mut tx, batch).await?;
-        tx.commit().await
+        let added: HashSet<RowId> = ledger::add(&mut tx, batch).await?.into_iter().collect();
+        // What was there already has moved its money already.
+        let is_new = |entry: &&Entry| added.contains(&entry.charge.id);
+        let new: Vec<&Entry> = batch.iter().filter(is_new).collect();
+        let posted = money::post(&mut tx, &new).await?;
+        tx.commit().await?;
+        posted.tell(batch.iter().flat_map(|entry| &entry.draws));
+        Ok(())
+    }
+}
+
+impl Borrow<Charge> for Entry {
+    fn borrow(&self) -> &Charge {
+        &self.charge
     }
 }

@@ -1,29 +1,34 @@
 //! What a request has used so far; settled once, whatever ends it.
 
 use http::StatusCode;
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
+use tracing::Span;
 
 use super::Ask;
 use super::catalogue::{Route, Target};
-use super::ledger::Slot;
+use super::estimate::{CHARACTERS_A_TOKEN, prompt_tokens};
+use super::grants::Grants;
+use super::ledger::{Entry, Slot};
 use super::price::cost_microusd;
+use super::watch::Watch;
 use crate::clock::Clock;
 use crate::config::Price;
 use crate::domain::{Charge, Outcome, RowId, Ts};
-use crate::llm::{ChatRequest, Reply, Usage};
-
-/// What a token is taken to be where nobody counts: three characters.
-const CHARACTERS_A_TOKEN: u64 = 3;
-const TOKENS_A_MESSAGE: u64 = 8;
-const TOKENS_AN_IMAGE: u64 = 1_000;
+use crate::llm::{ChatRequest, Reply, Task, Usage};
 
 /// One request's row in the making. Dropped before its end, it says that the caller has left.
 #[derive(Debug)]
 pub(super) struct Meter {
     slot: Option<Slot>,
+    /// A place among the requests that run upstream, where their number is bounded.
+    place: Option<OwnedSemaphorePermit>,
+    grants: Grants,
     charge: Charge,
+    watch: Option<Watch>,
     price: Option<Price>,
     began: Instant,
+    task: Task,
     prompt: Prompt,
     choices: u64,
     usage: Option<Usage>,
@@ -33,9 +38,11 @@ pub(super) struct Meter {
 }
 
 impl Meter {
-    pub(super) fn new(slot: Slot, clock: &Clock, ask: &Ask, route: &Route) -> Self {
+    pub(super) fn new(slot: Slot, grants: Grants, clock: &Clock, ask: &Ask, route: &Route) -> Self {
         Self {
             slot: Some(slot),
+            place: None,
+            grants,
             charge: Charge {
                 id: RowId::new(clock),
                 at: Ts::from_micros(clock.micros()),
@@ -57,8 +64,10 @@ impl Meter {
                 request_id: ask.request_id.clone(),
                 estimated: false,
             },
+            watch: None,
             price: route.price,
             began: Instant::now(),
+            task: ask.request.task(),
             choices: ask.request.n(),
             prompt: Prompt::Whole(ask.request.clone()),
             usage: None,
@@ -67,8 +76,20 @@ impl Meter {
         }
     }
 
-    /// An attempt begins: from here on its upstream works for the caller.
-    pub(super) fn attempts(&mut self, target: &Target) {
+    /// Keeps the place until the end.
+    pub(super) fn holding(mut self, place: Option<OwnedSemaphorePermit>) -> Self {
+        self.place = place;
+        self
+    }
+
+    /// Tells of itself from here on.
+    pub(super) fn watched(mut self, watch: Watch) -> Self {
+        self.watch = Some(watch);
+        self
+    }
+
+    /// An attempt begins: from here on its upstream works for the caller. It runs in its own span.
+    pub(super) fn attempts(&mut self, target: &Target) -> Span {
         self.charge.attempts += 1;
         target
             .provider_name
@@ -76,6 +97,19 @@ impl Meter {
             .clone_into(&mut self.charge.provider);
         self.charge.upstream_model.clone_from(&target.model);
         self.was_sent = true;
+        // The row tells of the last attempt alone.
+        self.usage = None;
+        let watch = self.watch.as_mut();
+        watch.map_or_else(Span::none, |watch| {
+            watch.attempts(target, &self.charge.model)
+        })
+    }
+
+    /// The attempt is over: `result` is `ok`, or a word for why it failed.
+    pub(super) fn attempted(&mut self, result: &'static str) {
+        if let Some(watch) = &mut self.watch {
+            watch.attempted(result);
+        }
     }
 
     /// How many choices were asked for.
@@ -88,16 +122,32 @@ impl Meter {
         self.was_sent = false;
     }
 
-    /// From here on the prompt itself is not needed, and may be large.
-    pub(super) fn first_frame(&mut self) {
+    /// A stream has begun. From here on the prompt itself is not needed, and may be large.
+    pub(super) fn begun(&mut self) {
         self.prompt = Prompt::Counted(self.prompt.tokens());
         self.charge.http_status = Some(StatusCode::OK.as_u16());
+    }
+
+    /// There is something to read; only the first time counts.
+    pub(super) fn first_content(&mut self) {
+        if self.charge.ttft_ms.is_some() {
+            return;
+        }
         self.charge.ttft_ms = Some(self.elapsed_ms());
+        if let Some(watch) = &mut self.watch {
+            watch.first_content();
+        }
     }
 
     pub(super) fn replied(&mut self, reply: &Reply) {
+        if let Some(watch) = &self.watch {
+            watch.replied(reply);
+        }
         self.usage = reply.usage;
-        self.written = reply.body.len() as u64;
+        // Vectors are no words.
+        if self.task == Task::Chat {
+            self.written = reply.body.len() as u64;
+        }
     }
 
     /// The upstream's own count; the last one of a stream holds.
@@ -117,7 +167,12 @@ impl Meter {
     }
 
     fn settle(&mut self) {
+        self.place = None;
         let Some(slot) = self.slot.take() else { return };
+        // Nobody was asked: this is a refusal, and has no row.
+        if self.charge.attempts == 0 {
+            return;
+        }
         let usage = self.usage.unwrap_or_else(|| self.estimate());
         let mut charge = self.charge.clone();
         charge.estimated = self.usage.is_none() && usage != Usage::default();
@@ -127,7 +182,11 @@ impl Meter {
         charge.reasoning_tokens = usage.reasoning;
         charge.cost_microusd = self.price.map_or(0, |price| cost_microusd(price, usage));
         charge.duration_ms = self.elapsed_ms();
-        slot.send(charge);
+        let draws = self.grants.settle(&charge);
+        if let Some(mut watch) = self.watch.take() {
+            watch.ended(&charge);
+        }
+        slot.send(Entry { charge, draws });
     }
 
     /// From the bytes seen, where the upstream told nothing: the prompt counts once it was sent.
@@ -161,13 +220,10 @@ enum Prompt {
 
 impl Prompt {
     fn tokens(&self) -> u64 {
-        let size = match self {
-            Self::Counted(tokens) => return *tokens,
-            Self::Whole(request) => request.prompt_size(),
-        };
-        size.characters.div_ceil(CHARACTERS_A_TOKEN)
-            + size.messages * TOKENS_A_MESSAGE
-            + size.images * TOKENS_AN_IMAGE
+        match self {
+            Self::Counted(tokens) => *tokens,
+            Self::Whole(request) => prompt_tokens(request.prompt_size()),
+        }
     }
 }
 

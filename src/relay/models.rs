@@ -8,7 +8,8 @@ use futures_util::future::join_all;
 use moka::future::Cache;
 use serde_json::{Map, Value, json};
 
-use super::catalogue::{Catalogue, Upstream};
+use super::catalogue::Catalogue;
+use super::upstream::Upstream;
 use super::{Relay, model_not_found};
 use crate::domain::Principal;
 use crate::error::{Error, Result};
@@ -56,7 +57,7 @@ impl Listing {
         let listed = self
             .0
             .try_get_with(upstream.name.clone(), async {
-                let cards = upstream.client.models().await?;
+                let cards = upstream.client().models().await?;
                 Ok::<_, Failure>(Arc::new(cards.into_iter().filter_map(entry).collect()))
             })
             .await;
@@ -89,7 +90,7 @@ impl Relay {
     pub async fn reach(&self) -> Reach {
         let providers = &self.0.catalogue.providers;
         let asked = providers.iter().map(|upstream| async {
-            match upstream.client.models().await {
+            match upstream.client().models().await {
                 Ok(_) => true,
                 Err(Failure::Refused(refusal)) => !refusal.status.is_server_error(),
                 Err(_) => false,

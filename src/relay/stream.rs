@@ -1,122 +1,171 @@
-//! A stream on its way to the caller: frames as they come, and an honest end.
+//! What the caller of a stream receives: first the wait for an answer, then its frames.
 
 use std::fmt;
+use std::future::Future;
+use std::mem;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::{FutureExt, Stream, StreamExt};
-use http::StatusCode;
-use serde_json::json;
+use futures_util::{Stream, StreamExt};
+use tracing::Span;
 
 use super::attempt::Forced;
+use super::hold::HeldFrames;
+use super::keepalive::KeepAlive;
 use super::meter::Meter;
-use crate::domain::Outcome;
-use crate::error::chain;
-use crate::llm::{Choices, Complaint, Edits, Failure, Frame, Frames, Says};
+use super::passing::Passing;
+use super::tap::{Tap, Tapped};
+use super::{Answer, last_words};
+use crate::error::{Error, Kind, chain};
+use crate::llm::Edits;
 
-const DONE: Bytes = Bytes::from_static(b"data: [DONE]\n\n");
+const COMMENT: Bytes = Bytes::from_static(b": keep-alive\n\n");
 
-/// The frames of one answer. It owns the upstream's connection: dropping it hangs up.
+/// All of a request's way to an answer. Dropping it hangs up.
+pub(super) type Search = Pin<Box<dyn Future<Output = Answer> + Send>>;
+
+/// The body of one streamed answer. It owns all the work behind it: dropping it hangs up.
 pub struct Relayed {
-    /// None once there is nothing more to come.
-    frames: Option<Frames>,
-    edits: Edits,
-    meter: Meter,
-    forced: Forced,
-    choices: Choices,
-    /// Whether the upstream has said `[DONE]`.
-    is_done: bool,
-    /// Whether what was passed on last ends with a blank line.
-    at_boundary: bool,
-    /// How many choices were asked for.
-    n: u64,
+    phase: Phase,
+    /// None where nobody has to wait.
+    keep_alive: Option<KeepAlive>,
+    tap: Option<Tapped>,
+}
+
+#[expect(clippy::large_enum_variant, reason = "it is boxed as a whole")]
+enum Phase {
+    /// The head is out, and no target has begun to answer.
+    Searching(Search, Span),
+    Streaming(Passing),
+    Stored(Bytes),
+    Ended,
 }
 
 impl Relayed {
-    pub(super) fn new(frames: Frames, edits: Edits, meter: Meter, forced: Forced) -> Self {
+    pub(super) fn new(frames: HeldFrames, edits: Edits, meter: Meter, forced: Forced) -> Self {
+        Self::at(Phase::Streaming(Passing::new(frames, edits, meter, forced)))
+    }
+
+    /// For a caller who has been told that there is a stream, whatever comes of it.
+    pub(super) fn searching(search: Search) -> Self {
+        Self::at(Phase::Searching(search, Span::current()))
+    }
+
+    /// The bytes of an answer that was kept, once more.
+    pub fn stored(bytes: Bytes) -> Self {
+        Self::at(Phase::Stored(bytes))
+    }
+
+    fn at(phase: Phase) -> Self {
         Self {
-            n: meter.choices_asked(),
-            frames: Some(frames),
-            edits,
-            meter,
-            forced,
-            choices: Choices::default(),
-            is_done: false,
-            at_boundary: true,
+            phase,
+            keep_alive: None,
+            tap: None,
         }
     }
 
-    /// What is passed on of a frame; None where nothing is.
-    fn take(&mut self, frame: Frame) -> Option<Bytes> {
-        match frame.says() {
-            Says::Chunk(chunk) => {
-                if let Some(usage) = chunk.usage {
-                    self.meter.counts(usage);
+    /// Lets somebody see what is passed on from here.
+    pub fn tapped(&mut self, tap: Box<dyn Tap>) {
+        self.tap = Some(Tapped::new(tap));
+    }
+
+    /// Breaks every silence that lasts so long.
+    pub(super) fn keeping_alive(&mut self, interval: Duration) {
+        self.keep_alive = Some(KeepAlive::every(interval));
+    }
+
+    fn poll_phase(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
+        loop {
+            match &mut self.phase {
+                Phase::Searching(search, span) => {
+                    let answer = ready!(search.as_mut().poll(cx));
+                    match found(answer, span) {
+                        Ok(Self { phase, tap, .. }) => {
+                            self.phase = phase;
+                            self.tap = tap.or(self.tap.take());
+                        }
+                        Err(words) => {
+                            self.phase = Phase::Ended;
+                            return Poll::Ready(Some(words));
+                        }
+                    }
                 }
-                self.choices.merge(&chunk.choices);
-                self.meter.wrote(chunk.choices.written);
+                Phase::Streaming(passing) => return passing.poll_next_unpin(cx),
+                Phase::Stored(bytes) => {
+                    let bytes = mem::take(bytes);
+                    self.phase = Phase::Ended;
+                    return Poll::Ready(Some(bytes));
+                }
+                Phase::Ended => return Poll::Ready(None),
             }
-            Says::Done => {
-                self.is_done = true;
-                self.meter.end(Outcome::Ok, StatusCode::OK);
-            }
-            // The answer is complete: what comes behind it is nobody's.
-            Says::Error(_) if self.is_done => {
-                self.frames = None;
-                return None;
-            }
-            Says::Error(complaint) => {
-                let complaint = complaint.as_ref().clone();
-                return Some(self.break_off(&complaint));
-            }
-            Says::Nothing => {}
-            Says::Unreadable => self.meter.wrote(frame.bytes().len()),
         }
-        self.at_boundary = frame.ends();
-        self.edits.frame(frame)
     }
 
-    /// The upstream has ended. Complete is what said `[DONE]`, or finished every choice.
-    fn end(&mut self) -> Option<Bytes> {
-        self.frames = None;
-        if self.is_done {
-            return None;
+    fn sent(&mut self, bytes: &Bytes) {
+        if let Some(keep_alive) = &mut self.keep_alive {
+            keep_alive.sent();
         }
-        if self.choices.are_finished(self.n) {
-            self.meter.end(Outcome::Ok, StatusCode::OK);
-            return Some(self.after_boundary(DONE));
+        if let Some(tap) = &mut self.tap {
+            tap.passed(bytes, self.phase.is_complete());
         }
-        Some(self.break_off(&said("The model's answer broke off.", "upstream_error")))
     }
 
-    fn fail(&mut self, failure: &Failure) -> Option<Bytes> {
-        if self.is_done {
-            self.frames = None;
-            return None;
-        }
-        let request_id = self.meter.request_id();
-        tracing::warn!(request_id, error = %chain(failure), "A stream broke off");
-        let complaint = match failure {
-            Failure::Late(_) => said("The model took too long to go on.", "upstream_timeout"),
-            _ => said("The model's answer broke off.", "upstream_error"),
+    /// A comment, if there has been nothing for too long and one can stand here.
+    fn poll_comment(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
+        let Some(keep_alive) = &mut self.keep_alive else {
+            return Poll::Pending;
         };
-        Some(self.break_off(&complaint))
-    }
-
-    /// The last thing that the caller sees: an error, and no `[DONE]`.
-    fn break_off(&mut self, complaint: &Complaint) -> Bytes {
-        self.frames = None;
-        self.meter.end(Outcome::Truncated, StatusCode::OK);
-        self.after_boundary(error_frame(complaint))
-    }
-
-    /// A frame of ours must not run into one that the upstream left open.
-    fn after_boundary(&self, frame: Bytes) -> Bytes {
-        if self.at_boundary {
-            return frame;
+        if !self.phase.takes_comments() {
+            return Poll::Pending;
         }
-        [b"\n\n".as_slice(), &frame].concat().into()
+        ready!(keep_alive.poll(cx));
+        keep_alive.sent();
+        Poll::Ready(Some(COMMENT))
+    }
+}
+
+impl Phase {
+    fn is_complete(&self) -> bool {
+        match self {
+            Self::Streaming(passing) => passing.is_complete(),
+            Self::Searching(..) | Self::Stored(_) | Self::Ended => false,
+        }
+    }
+
+    fn takes_comments(&self) -> bool {
+        match self {
+            Self::Searching(..) => true,
+            Self::Streaming(passing) => passing.takes_comments(),
+            Self::Stored(_) | Self::Ended => false,
+        }
+    }
+}
+
+/// What goes on behind a head that is out: a stream, or the words that stand in a status's place.
+fn found(answer: Answer, span: &Span) -> Result<Relayed, Bytes> {
+    match answer {
+        Answer::Stream { frames, .. } => Ok(*frames),
+        Answer::Whole { status, body, .. } => Err(last_words::of_refusal(status, &body)),
+        Answer::Failed { error, .. } => {
+            span.in_scope(|| tell(&error));
+            Err(last_words::of_error(&error))
+        }
+    }
+}
+
+/// The line that its answer's status would have had.
+fn tell(error: &Error) {
+    let code = error.code;
+    match error.kind {
+        Kind::Internal => {
+            tracing::error!(code, error = %chain(error), "Failed with {code} behind the head");
+        }
+        Kind::Upstream { .. } | Kind::Timeout | Kind::Unavailable => {
+            tracing::warn!(code, error = %chain(error), "Failed with {code} behind the head");
+        }
+        _ => tracing::info!(code, "Refused with {code} behind the head"),
     }
 }
 
@@ -125,166 +174,31 @@ impl Stream for Relayed {
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
         let this = &mut *self;
-        loop {
-            let Some(frames) = &mut this.frames else {
-                return Poll::Ready(None);
-            };
-            if this.forced.poll_unpin(cx).is_ready() && !this.is_done {
-                let complaint = said("The server is stopping.", "service_unavailable");
-                return Poll::Ready(Some(this.break_off(&complaint)));
+        match this.poll_phase(cx) {
+            Poll::Ready(Some(bytes)) => {
+                this.sent(&bytes);
+                Poll::Ready(Some(bytes))
             }
-            let passed = match ready!(frames.poll_next_unpin(cx)) {
-                Some(Ok(frame)) => this.take(frame),
-                Some(Err(failure)) => return Poll::Ready(this.fail(&failure)),
-                None => return Poll::Ready(this.end()),
-            };
-            if passed.is_some() {
-                return Poll::Ready(passed);
+            Poll::Ready(None) => {
+                this.phase = Phase::Ended;
+                this.tap = None;
+                Poll::Ready(None)
             }
+            Poll::Pending => this.poll_comment(cx),
         }
     }
 }
 
 impl fmt::Debug for Relayed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let phase = match &self.phase {
+            Phase::Searching(..) => "searching",
+            Phase::Streaming(_) => "streaming",
+            Phase::Stored(_) => "stored",
+            Phase::Ended => "ended",
+        };
         f.debug_struct("Relayed")
-            .field("is_done", &self.is_done)
-            .field("choices", &self.choices)
+            .field("phase", &phase)
             .finish_non_exhaustive()
-    }
-}
-
-fn said(message: &'static str, code: &'static str) -> Complaint {
-    Complaint {
-        message: Some(message.to_owned()),
-        kind: Some("server_error".to_owned()),
-        code: Some(code.to_owned()),
-    }
-}
-
-/// All four members are always there; clients raise on the `error`.
-fn error_frame(complaint: &Complaint) -> Bytes {
-    let message = complaint.message.as_deref().map(masked);
-    let body = json!({"error": {
-        "message": message.as_deref().unwrap_or("The model's server has failed."),
-        "type": slug(complaint.kind.as_deref()).unwrap_or("server_error"),
-        "param": null,
-        "code": slug(complaint.code.as_deref()).unwrap_or("upstream_error"),
-    }});
-    format!("data: {body}\n\n").into()
-}
-
-/// A type or a code, if it is a word of the kind that programs branch on.
-fn slug(word: Option<&str>) -> Option<&str> {
-    let is_letter = |byte: u8| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte);
-    word.filter(|word| (1..=64).contains(&word.len()) && word.bytes().all(is_letter))
-        .filter(|word| !may_be_secret(word))
-}
-
-/// An upstream's words without addresses and keys, at most 500 characters of them.
-fn masked(message: &str) -> String {
-    let words = message
-        .split_whitespace()
-        .map(|word| if may_be_secret(word) { "…" } else { word });
-    words
-        .collect::<Vec<_>>()
-        .join(" ")
-        .chars()
-        .take(500)
-        .collect()
-}
-
-/// What looks like a key, an address, or a value that is given to a name.
-fn may_be_secret(word: &str) -> bool {
-    let is_token = |part: &str| part.len() >= 32;
-    let letter = |byte: u8| byte.is_ascii_alphanumeric() || b"_-".contains(&byte);
-    word.contains("sk-")
-        || word.contains("://")
-        || word.contains('@')
-        || word.contains('=')
-        || is_host(word)
-        || word
-            .split(|c: char| !u8::try_from(c).is_ok_and(letter))
-            .any(is_token)
-}
-
-/// `10.0.0.5`, `host:80`, `api.example.com/v1`.
-fn is_host(word: &str) -> bool {
-    let bare = word.trim_matches(|letter: char| !letter.is_ascii_alphanumeric());
-    let has_port = bare.rsplit_once(':').is_some_and(|(host, port)| {
-        !host.is_empty()
-            && port
-                .bytes()
-                .next()
-                .is_some_and(|byte| byte.is_ascii_digit())
-    });
-    let dotted = bare.split('/').next().unwrap_or_default();
-    let labels: Vec<_> = dotted.split('.').collect();
-    let is_name = labels.len() >= 3 || (labels.len() == 2 && bare.contains('/'));
-    has_port || (is_name && labels.iter().all(|label| !label.is_empty()))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn keys_and_addresses_are_masked_wherever_they_stand_in_a_word() {
-        for word in [
-            "key=sk-abcdef",
-            "api_key=abc",
-            "10.0.0.5:80",
-            "10.0.0.5",
-            "(host:8080)",
-            "api.host.com/v1/x",
-            "me@host",
-            "'sk-live-1'.",
-        ] {
-            assert_eq!(masked(&format!("a {word} b")), "a … b", "{word}");
-        }
-        for plain in [
-            "Rate limit reached.",
-            "code: 7 (see docs)",
-            "3.5 of 4",
-            "e.g. this",
-        ] {
-            assert_eq!(masked(plain), plain);
-        }
-    }
-
-    #[test]
-    fn a_type_that_is_no_slug_does_not_pass() {
-        assert_eq!(slug(Some("rate_limit")), Some("rate_limit"));
-        for word in [
-            "https://internal/x?key=1",
-            "sk-very",
-            "",
-            "two words",
-            &"x".repeat(65),
-        ] {
-            assert_eq!(slug(Some(word)), None, "{word}");
-        }
-    }
-
-    #[test]
-    fn what_an_upstream_says_passes_without_addresses_and_keys() {
-        let said =
-            "Key sk-abc123 (at https://user:pw@host/x) of 0123456789abcdef0123456789abcdef failed";
-
-        assert_eq!(masked(said), "Key … (at … of … failed");
-    }
-
-    #[test]
-    fn an_error_frame_has_all_four_members_and_one_line() {
-        let frame = error_frame(&Complaint {
-            message: Some("two\nlines".to_owned()),
-            ..Complaint::default()
-        });
-
-        let text = std::str::from_utf8(&frame).unwrap();
-        assert_eq!(text.matches('\n').count(), 2);
-        let body: serde_json::Value = serde_json::from_str(&text[6..]).unwrap();
-        assert_eq!(body["error"]["code"], "upstream_error");
-        assert_eq!(body["error"].as_object().unwrap().len(), 4);
     }
 }

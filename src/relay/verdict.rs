@@ -1,8 +1,12 @@
 //! What a caller is told when no target is left.
 
+use std::time::Duration;
+
 use http::{HeaderMap, StatusCode};
 
 use super::Answer;
+use super::plan::Setback;
+use crate::clock::Clock;
 use crate::error::{Error, Kind};
 use crate::llm::{Failure, Refusal, Wait};
 
@@ -16,9 +20,27 @@ const USED_UP: &str = r#""insufficient_quota""#;
 
 const UNREADABLE: &str = "The model's answer cannot be read.";
 
-/// Whether another target would say the same: the request itself is at fault.
-pub(super) fn is_final(failure: &Failure) -> bool {
-    matches!(failure, Failure::Refused(refusal) if matches!(Verdict::of(refusal), Verdict::Callers))
+/// What a failure means for the rest of its request.
+pub(super) fn setback(failure: &Failure) -> Setback {
+    match failure {
+        Failure::Refused(refusal) => match Verdict::of(refusal) {
+            // By its number, also where what it says cannot be passed on.
+            Verdict::Callers | Verdict::Unread(Fault::Callers) => Setback::Request,
+            Verdict::Busy | Verdict::Unread(Fault::Pace) => Setback::Busy,
+            Verdict::Key | Verdict::Quota => Setback::Key,
+            Verdict::Down(_) | Verdict::Redirect | Verdict::Foreign => Setback::Target,
+        },
+        Failure::Late(_) => Setback::Slow,
+        Failure::Unreachable(_) | Failure::Cut(_) | Failure::Garbled(_) => Setback::Target,
+    }
+}
+
+/// How long the upstream has asked to be left alone.
+pub(super) fn retry_after(failure: &Failure, clock: &Clock) -> Option<Duration> {
+    match failure {
+        Failure::Refused(refusal) => refusal.retry_after(clock),
+        _ => None,
+    }
 }
 
 /// Whether the upstream has refused, or was never reached: it counts nothing then.
@@ -27,6 +49,24 @@ pub(super) fn was_not_begun(failure: &Failure) -> bool {
         failure,
         Failure::Refused(_) | Failure::Unreachable(_) | Failure::Late(Wait::Connect)
     )
+}
+
+/// A word for what went wrong, for metrics and traces.
+pub(super) fn word(failure: &Failure) -> &'static str {
+    match failure {
+        Failure::Refused(refusal) => match Verdict::of(refusal) {
+            Verdict::Callers => "refused",
+            Verdict::Busy => "busy",
+            Verdict::Key => "auth",
+            Verdict::Quota => "quota",
+            Verdict::Down(_) => "failed",
+            Verdict::Redirect | Verdict::Foreign | Verdict::Unread(_) => "unreadable",
+        },
+        Failure::Unreachable(_) | Failure::Late(Wait::Connect) => "unreachable",
+        Failure::Late(_) => "late",
+        Failure::Cut(_) => "cut",
+        Failure::Garbled(_) => "unreadable",
+    }
 }
 
 /// The last verdict wins.
@@ -62,6 +102,14 @@ enum Verdict {
     Redirect,
     /// It has answered by a number that means nothing here.
     Foreign,
+    /// It has refused, and what it said broke off or was too much.
+    Unread(Fault),
+}
+
+/// What a refusal without words is about.
+enum Fault {
+    Callers,
+    Pace,
 }
 
 impl Verdict {
@@ -73,8 +121,9 @@ impl Verdict {
             402 => Self::Quota,
             429 if says(refusal, USED_UP) => Self::Quota,
             429 if refusal.is_whole => Self::Busy,
+            429 => Self::Unread(Fault::Pace),
             529 => Self::Down(503),
-            400..=499 if !refusal.is_whole => Self::Foreign,
+            400..=499 if !refusal.is_whole => Self::Unread(Fault::Callers),
             400..=499 => Self::Callers,
             code @ 500..=599 => Self::Down(code),
             _ => Self::Foreign,
@@ -86,13 +135,14 @@ fn refused(refusal: Refusal) -> Answer {
     let error = match Verdict::of(&refusal) {
         Verdict::Callers | Verdict::Busy => return as_it_is(refusal),
         Verdict::Redirect => upstream_error("The model's server has moved."),
-        Verdict::Foreign => upstream_error(UNREADABLE),
+        Verdict::Foreign | Verdict::Unread(_) => upstream_error(UNREADABLE),
         Verdict::Key => Error::new(
             Kind::Upstream { code: None },
             "upstream_auth",
             "The model's server does not accept our key.",
         ),
-        Verdict::Quota => Error::unavailable(
+        Verdict::Quota => Error::new(
+            Kind::Upstream { code: Some(503) },
             "upstream_quota",
             "Our account at the model's server is used up.",
         ),

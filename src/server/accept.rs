@@ -20,7 +20,6 @@ use tower_http::normalize_path::NormalizePath;
 
 use super::connection::{HEAD_TIMEOUT, Terms};
 use super::linger::Rest;
-use crate::api;
 use crate::api::kit::client::Peer;
 use crate::api::layers::trace::is_probe;
 use crate::state::App;
@@ -43,14 +42,14 @@ pub(super) struct Connections {
 impl Connections {
     /// Takes connections from now on. Until [`Connections::open`] only probes are answered, and
     /// everybody else waits.
-    pub(super) fn start(listener: TcpListener, app: &App) -> Self {
+    pub(super) fn start(listener: TcpListener, app: &App, service: Service) -> Self {
         let address = listener.local_addr().ok();
         let stop = CancellationToken::new();
         let cut = CancellationToken::new();
         let started = CancellationToken::new();
         let door = Door {
             app: app.clone(),
-            service: api::service(app.clone()),
+            service,
             open: GracefulShutdown::new(),
             cut: cut.clone(),
             started: started.clone(),

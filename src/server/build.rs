@@ -8,15 +8,17 @@ use tokio::sync::Semaphore;
 use super::databases::Databases;
 use super::secret;
 use crate::auth::{self, Auth, PasswordAlgorithm, TokenAlgorithm};
-use crate::cache::Redis;
+use crate::cache::{Limiter, Redis};
 use crate::clock::Clock;
 use crate::config::{Config, ExposeSecret, JwtAlgorithm, PasswordHash};
 use crate::domain::Ts;
 use crate::error::{Error, Result};
 use crate::health::{Health, Needs};
-use crate::relay::Relay;
+use crate::relay::{self, Relay};
+use crate::replays::Replays;
 use crate::shutdown::Shutdown;
 use crate::state::{App, Parts, Vitals};
+use crate::telemetry::{Metrics, Requests};
 
 /// Bytes of request bodies that are held at once: sixteen of the largest.
 const BODY_ROOM: usize = 512 << 20;
@@ -30,16 +32,24 @@ pub fn build(
 ) -> Result<App> {
     install_crypto()?;
     let auth = auth(&config, databases, &clock)?;
+    let redis = redis(&config)?;
+    let metrics = Metrics::new()?;
+    let replays = Replays::open(databases.main.clone(), clock.clone(), shutdown.clone());
     let relay = Relay::new(
         &config,
-        databases.main.clone(),
-        clock.clone(),
-        shutdown.clone(),
+        relay::Needs {
+            main: databases.main.clone(),
+            limiter: Limiter::new(redis.clone(), clock.clone(), &shutdown),
+            replays: replays.clone(),
+            clock: clock.clone(),
+            shutdown: shutdown.clone(),
+            metrics: metrics.clone(),
+        },
     )?;
     let needs = Needs {
         main: databases.main.clone(),
         vault: databases.vault.clone(),
-        redis: redis(&config)?,
+        redis,
         redis_is_required: config.redis.required,
         relay: relay.clone(),
     };
@@ -49,14 +59,17 @@ pub fn build(
         is_started: AtomicBool::new(false),
         connections: AtomicUsize::new(0),
         body_room: Arc::new(Semaphore::new(BODY_ROOM)),
+        requests: Requests::new(metrics.clone()),
     };
     Ok(App::new(Parts {
         auth,
         relay,
+        replays,
         health,
         main: databases.main.clone(),
         clock,
         shutdown,
+        metrics,
         vitals,
         config,
     }))

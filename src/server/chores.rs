@@ -4,17 +4,26 @@ use std::time::Duration;
 
 use crate::auth::Auth;
 use crate::error::chain;
+use crate::relay::Relay;
+use crate::replays::Replays;
 use crate::shutdown::Shutdown;
 use crate::state::App;
+use crate::telemetry::Metrics;
 
-/// Sessions that are over are swept out this often.
+/// Sessions that are over, and answers that are not given again, are swept out this often.
 const SWEEP: Duration = Duration::from_hours(1);
+
+/// Measurements are sorted into their buckets this often.
+const UPKEEP: Duration = Duration::from_secs(5);
 
 /// Begins them; each ends by itself when the end has begun.
 pub(super) fn begin(app: &App) {
     let (auth, shutdown) = (&app.auth, &app.shutdown);
     shutdown.track(sweep(auth.clone(), shutdown.clone()));
+    shutdown.track(sweep_replays(app.replays.clone(), shutdown.clone()));
+    shutdown.track(forget_budgets(app.relay.clone(), shutdown.clone()));
     shutdown.track(warm_up(auth.clone(), shutdown.clone()));
+    shutdown.track(keep_up(app.metrics.clone(), shutdown.clone()));
 }
 
 async fn sweep(auth: Auth, shutdown: Shutdown) {
@@ -26,6 +35,43 @@ async fn sweep(auth: Auth, shutdown: Shutdown) {
         }
         if let Err(error) = auth.sweep().await {
             tracing::warn!(error = %chain(&error), "Sessions that are over were not swept out");
+        }
+    }
+}
+
+async fn forget_budgets(relay: Relay, shutdown: Shutdown) {
+    let mut ticks = tokio::time::interval(SWEEP);
+    loop {
+        tokio::select! {
+            _ = ticks.tick() => {}
+            () = shutdown.begun() => return,
+        }
+        if let Err(error) = relay.forget_past_budgets().await {
+            tracing::warn!(error = %chain(&error), "Budgets of the past were not forgotten");
+        }
+    }
+}
+
+/// Else what is measured is kept one by one until somebody reads it.
+async fn keep_up(metrics: Metrics, shutdown: Shutdown) {
+    let mut ticks = tokio::time::interval(UPKEEP);
+    loop {
+        tokio::select! {
+            _ = ticks.tick() => metrics.keep_up(),
+            () = shutdown.begun() => return,
+        }
+    }
+}
+
+async fn sweep_replays(replays: Replays, shutdown: Shutdown) {
+    let mut ticks = tokio::time::interval(SWEEP);
+    loop {
+        tokio::select! {
+            _ = ticks.tick() => {}
+            () = shutdown.begun() => return,
+        }
+        if let Err(error) = replays.sweep().await {
+            tracing::warn!(error = %chain(&error), "Old answers were not swept out");
         }
     }
 }

@@ -19,7 +19,7 @@ use super::stall::Impatient;
 
 /// Who does not send a whole head by then is not served.
 pub(super) const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
-/// The most of a head, and of a body that nobody reads yet.
+/// The most of a head, of a body that nobody reads yet, and of an answer that its caller does not read.
 const BUFFER: usize = 64 << 10;
 /// Streams of one HTTP/2 connection.
 const STREAMS: u32 = 200;
@@ -86,6 +86,7 @@ fn builder(patience: Duration) -> Builder<TokioExecutor> {
         .http2()
         .timer(TokioTimer::new())
         .max_concurrent_streams(STREAMS)
+        .max_send_buf_size(BUFFER)
         .keep_alive_interval(PING_INTERVAL);
     builder
 }

@@ -12,7 +12,7 @@ mod stall;
 mod stop;
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::Ordering;
 
 use tokio::net::TcpListener;
@@ -21,6 +21,7 @@ pub use build::{auth, build, install_crypto};
 pub use databases::Databases;
 pub use signal::Signals;
 
+use crate::api;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::error::{Error, Kind, Result};
@@ -34,18 +35,25 @@ pub struct Server {
     app: App,
     databases: Databases,
     listener: TcpListener,
+    /// Where metrics have a port of their own.
+    metrics: Option<TcpListener>,
 }
 
 impl Server {
     /// Takes the port first: who cannot have it should not touch a database.
     pub async fn bind(config: Config) -> Result<Self> {
-        let address = SocketAddr::new(config.http.host, config.http.port);
-        let listener = TcpListener::bind(address)
-            .await
-            .map_err(|error| cannot_listen(address, error))?;
+        let host = config.http.host;
+        let listener = listen(host, config.http.port, "API_PORT or --port").await?;
+        let metrics = match config.features.metrics_port {
+            Some(port) => Some(listen(host, port, "METRICS_PORT").await?),
+            None => None,
+        };
         let databases = Databases::open(&config.databases).await?;
         let app = build(config, &databases, Clock::system(), Shutdown::new())?;
-        Ok(Self::new(app, databases, listener))
+        Ok(Self {
+            metrics,
+            ..Self::new(app, databases, listener)
+        })
     }
 
     /// A server of what is built already.
@@ -54,6 +62,7 @@ impl Server {
             app,
             databases,
             listener,
+            metrics: None,
         }
     }
 
@@ -64,8 +73,10 @@ impl Server {
             app,
             databases,
             listener,
+            metrics,
         } = self;
-        let connections = Connections::start(listener, &app);
+        let connections = Connections::start(listener, &app, api::service(app.clone()));
+        let metrics = metrics.map(|listener| measure(listener, &app));
         let served = async {
             prepare(&app.config, &databases).await?;
             welcome(&connections, &app);
@@ -75,9 +86,18 @@ impl Server {
             failed = served => failed,
             () = told_to_stop => Ok(()),
         };
-        let stopped = stop::stop(connections, &app, &databases).await;
+        let stopped = stop::stop(connections, metrics, &app, &databases).await;
         ended.and(stopped)
     }
+}
+
+/// Whoever reads the metrics may do so from the first moment to the last.
+fn measure(listener: TcpListener, app: &App) -> Connections {
+    let readers = Connections::start(listener, app, api::metrics(app.clone()));
+    readers.open();
+    let address = readers.address();
+    tracing::info!(metrics.address = address, "Metrics are on {address}");
+    readers
 }
 
 async fn prepare(config: &Config, databases: &Databases) -> Result<()> {
@@ -108,9 +128,16 @@ fn welcome(connections: &Connections, app: &App) {
     );
 }
 
-fn cannot_listen(address: SocketAddr, error: io::Error) -> Error {
+async fn listen(host: IpAddr, port: u16, setting: &str) -> Result<TcpListener> {
+    let address = SocketAddr::new(host, port);
+    TcpListener::bind(address)
+        .await
+        .map_err(|error| cannot_listen(address, setting, error))
+}
+
+fn cannot_listen(address: SocketAddr, setting: &str, error: io::Error) -> Error {
     let why = match error.kind() {
-        io::ErrorKind::AddrInUse => "the port is in use; choose another with API_PORT or --port",
+        io::ErrorKind::AddrInUse => &format!("the port is in use; choose another with {setting}"),
         io::ErrorKind::PermissionDenied => "the system does not permit it",
         io::ErrorKind::AddrNotAvailable => "this machine has no such address",
         _ => "the system refuses",

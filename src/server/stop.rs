@@ -17,6 +17,7 @@ const LAST_SECOND: Duration = Duration::from_secs(1);
 /// did not come to its end in time.
 pub(super) async fn stop(
     mut connections: Connections,
+    metrics: Option<Connections>,
     app: &App,
     databases: &Databases,
 ) -> Result<()> {
@@ -33,6 +34,10 @@ pub(super) async fn stop(
     let_go(&mut connections, app, ends_at).await;
     app.shutdown.force();
     let tidy = async {
+        if let Some(mut metrics) = metrics {
+            metrics.cut();
+            metrics.close().await;
+        }
         app.relay.close().await;
         app.shutdown.finished().await;
         databases.close().await;

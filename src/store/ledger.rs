@@ -1,14 +1,19 @@
 //! The ledger: one row for every request that began an attempt.
 
+use std::borrow::Borrow;
+
 use sqlx::QueryBuilder;
 
-use crate::domain::{Charge, KeyId, Sums, Ts, UsageRow, UserId};
+use crate::domain::{Charge, KeyId, RowId, Sums, Ts, UsageRow, UserId};
 use crate::error::Result;
 
 use super::{Conn, Main, Tx};
 
 /// Rows of one statement: 19 values each, far below SQLite's 32,766 parameters.
 const ROWS: usize = 100;
+/// The most that a row may say to have cost, in micro-dollars: what millions of rows add up to must
+/// fit 64 bits as well.
+pub const MOST_MICROUSD: u64 = 1 << 40;
 
 /// Whose usage is added up, from when and until before when.
 #[derive(Clone, Debug)]
@@ -19,10 +24,12 @@ pub struct Span {
     pub until: Ts,
 }
 
-/// Writes rows. One that is there already (a batch tried twice) stays as it is.
-pub async fn add(tx: &mut Tx<Main>, charges: &[Charge]) -> Result<()> {
+/// Writes rows, and tells which are new: one that is there already (a batch tried twice) stays as it
+/// is.
+pub async fn add<C: Borrow<Charge>>(tx: &mut Tx<Main>, charges: &[C]) -> Result<Vec<RowId>> {
+    let mut added = Vec::with_capacity(charges.len());
     for batch in charges.chunks(ROWS) {
-        on!(tx, |c| {
+        let new: Vec<RowId> = on!(tx, |c| {
             let mut insert = QueryBuilder::new(
                 "INSERT INTO ledger (id, at, user_id, key_id, provider, model, upstream_model,
                     status, http_status, prompt_tokens, cached_tokens, completion_tokens,
@@ -30,6 +37,7 @@ pub async fn add(tx: &mut Tx<Main>, charges: &[Charge]) -> Result<()> {
                     estimated) ",
             );
             insert.push_values(batch, |mut row, charge| {
+                let charge: &Charge = charge.borrow();
                 row.push_bind(charge.id)
                     .push_bind(charge.at)
                     .push_bind(charge.user_id.as_str())
@@ -50,18 +58,33 @@ pub async fn add(tx: &mut Tx<Main>, charges: &[Charge]) -> Result<()> {
                     .push_bind(charge.request_id.as_str())
                     .push_bind(charge.estimated);
             });
-            insert.push(" ON CONFLICT DO NOTHING");
-            async move { insert.build().execute(c).await.map(drop) }
+            insert.push(" ON CONFLICT DO NOTHING RETURNING id");
+            async move { insert.build_query_scalar().fetch_all(c).await }
         })?;
+        added.extend(new);
     }
-    Ok(())
+    Ok(added)
 }
 
-/// Both engines count in signed 64 bits, and what millions of rows add up to must fit as well.
-fn whole(count: u64) -> i64 {
-    const MOST: i64 = 1 << 40;
+/// What `owner` has spent since then, by this key or in all.
+pub async fn spent(
+    conn: &mut Conn<Main>,
+    owner: &UserId,
+    key: Option<KeyId>,
+    since: Ts,
+) -> Result<i64> {
+    const SQL: &str = "SELECT CAST(COALESCE(SUM(cost_microusd), 0) AS BIGINT) FROM ledger
+                       WHERE user_id = $1 AND at >= $2 AND ($3 IS NULL OR key_id = $3)";
+    Ok(on!(conn, |c| sqlx::query_scalar::<_, i64>(SQL)
+        .bind(owner)
+        .bind(since)
+        .bind(key)
+        .fetch_one(c))?)
+}
 
-    i64::try_from(count).unwrap_or(MOST).min(MOST)
+/// Both engines count in signed 64 bits.
+fn whole(count: u64) -> i64 {
+    i64::try_from(count.min(MOST_MICROUSD)).unwrap_or(i64::MAX)
 }
 
 #[derive(sqlx::FromRow)]

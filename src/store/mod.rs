@@ -9,7 +9,9 @@ mod file;
 mod migrate;
 mod open;
 
+pub mod budgets;
 pub mod ledger;
+pub mod replays;
 pub mod users;
 pub mod vault;
 
@@ -51,6 +53,13 @@ enum Pool {
         file: File,
     },
     Postgres(PgPool),
+}
+
+/// Connections of a pool.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Usage {
+    pub used: u32,
+    pub idle: u32,
 }
 
 /// A connection to read from; each statement stands alone.
@@ -103,6 +112,26 @@ impl<S> Db<S> {
         let mut conn = self.read().await?;
         on!(conn, |c| sqlx::query(SQL).execute(c).map_ok(drop))?;
         Ok(())
+    }
+
+    /// How many connections there are, and of those how many wait for work.
+    pub fn usage(&self) -> Usage {
+        let of = |size: u32, idle: usize| {
+            let idle = u32::try_from(idle).unwrap_or(size).min(size);
+            Usage {
+                used: size - idle,
+                idle,
+            }
+        };
+        match &self.pool {
+            Pool::Sqlite {
+                writer, readers, ..
+            } => of(
+                writer.size() + readers.size(),
+                writer.num_idle() + readers.num_idle(),
+            ),
+            Pool::Postgres(pool) => of(pool.size(), pool.num_idle()),
+        }
     }
 
     /// Closes every connection, and lets SQLite fold its write-ahead log into the file.

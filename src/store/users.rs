@@ -2,7 +2,7 @@
 
 use futures_util::TryFutureExt;
 
-use crate::domain::{Email, Role, Ts, User, UserId, Username};
+use crate::domain::{Caps, Email, FlatCaps, Role, Status, Ts, User, UserId, Username};
 use crate::error::Result;
 
 use super::{Conn, Main, Tx};
@@ -14,9 +14,19 @@ pub enum Taken {
     Username,
 }
 
+/// Which users are looked for. None is all.
+#[derive(Clone, Debug, Default)]
+pub struct Sought {
+    /// Stands somewhere in the address or in the username.
+    pub text: Option<String>,
+    pub role: Option<Role>,
+    pub status: Option<Status>,
+}
+
 pub async fn by_id(conn: &mut Conn<Main>, id: &UserId) -> Result<Option<User>> {
     const SQL: &str = "SELECT id, email, username, name, role, status, email_verified,
-                              created_at, updated_at, last_seen_at, token_version
+                              created_at, updated_at, last_seen_at, token_version,
+                              budget_microusd, budget_period, rpm, tpm
                        FROM users WHERE id = $1";
     Ok(on!(conn, |c| sqlx::query_as::<_, User>(SQL)
         .bind(id)
@@ -25,7 +35,8 @@ pub async fn by_id(conn: &mut Conn<Main>, id: &UserId) -> Result<Option<User>> {
 
 pub async fn by_email(conn: &mut Conn<Main>, email: &Email) -> Result<Option<User>> {
     const SQL: &str = "SELECT id, email, username, name, role, status, email_verified,
-                              created_at, updated_at, last_seen_at, token_version
+                              created_at, updated_at, last_seen_at, token_version,
+                              budget_microusd, budget_period, rpm, tpm
                        FROM users WHERE email = $1";
     Ok(on!(conn, |c| sqlx::query_as::<_, User>(SQL)
         .bind(email)
@@ -34,7 +45,8 @@ pub async fn by_email(conn: &mut Conn<Main>, email: &Email) -> Result<Option<Use
 
 pub async fn by_username(conn: &mut Conn<Main>, name: &Username) -> Result<Option<User>> {
     const SQL: &str = "SELECT id, email, username, name, role, status, email_verified,
-                              created_at, updated_at, last_seen_at, token_version
+                              created_at, updated_at, last_seen_at, token_version,
+                              budget_microusd, budget_period, rpm, tpm
                        FROM users WHERE username = $1";
     Ok(on!(conn, |c| sqlx::query_as::<_, User>(SQL)
         .bind(name)
@@ -95,4 +107,74 @@ pub async fn seen(tx: &mut Tx<Main>, id: &UserId, now: Ts) -> Result<()> {
         .execute(c)
         .map_ok(drop))?;
     Ok(())
+}
+
+/// Sets what a user may use.
+pub async fn cap(tx: &mut Tx<Main>, id: &UserId, caps: Caps, now: Ts) -> Result<()> {
+    const SQL: &str = "UPDATE users SET budget_microusd = $2, budget_period = $3, rpm = $4,
+                                        tpm = $5, updated_at = $6
+                       WHERE id = $1";
+    let caps = FlatCaps::from(caps);
+    on!(tx, |c| sqlx::query(SQL)
+        .bind(id)
+        .bind(caps.budget_microusd)
+        .bind(caps.budget_period)
+        .bind(caps.rpm)
+        .bind(caps.tpm)
+        .bind(now)
+        .execute(c)
+        .map_ok(drop))?;
+    Ok(())
+}
+
+/// One page of users, the newest first.
+pub async fn page(
+    conn: &mut Conn<Main>,
+    sought: &Sought,
+    limit: i64,
+    offset: i64,
+) -> Result<Vec<User>> {
+    const SQL: &str = "SELECT id, email, username, name, role, status, email_verified,
+                              created_at, updated_at, last_seen_at, token_version,
+                              budget_microusd, budget_period, rpm, tpm
+                       FROM users
+                       WHERE ($1 IS NULL OR email LIKE $1 ESCAPE '\\'
+                                         OR username LIKE $1 ESCAPE '\\')
+                         AND ($2 IS NULL OR role = $2) AND ($3 IS NULL OR status = $3)
+                       ORDER BY created_at DESC, id DESC LIMIT $4 OFFSET $5";
+    Ok(on!(conn, |c| sqlx::query_as::<_, User>(SQL)
+        .bind(sought.pattern())
+        .bind(sought.role)
+        .bind(sought.status)
+        .bind(limit)
+        .bind(offset)
+        .fetch_all(c))?)
+}
+
+pub async fn count(conn: &mut Conn<Main>, sought: &Sought) -> Result<i64> {
+    const SQL: &str = "SELECT COUNT(*) FROM users
+                       WHERE ($1 IS NULL OR email LIKE $1 ESCAPE '\\'
+                                         OR username LIKE $1 ESCAPE '\\')
+                         AND ($2 IS NULL OR role = $2) AND ($3 IS NULL OR status = $3)";
+    Ok(on!(conn, |c| sqlx::query_scalar::<_, i64>(SQL)
+        .bind(sought.pattern())
+        .bind(sought.role)
+        .bind(sought.status)
+        .fetch_one(c))?)
+}
+
+impl Sought {
+    /// Addresses and usernames are kept in small letters.
+    fn pattern(&self) -> Option<String> {
+        let text = self.text.as_ref()?.to_lowercase();
+        let mut pattern = String::from("%");
+        for letter in text.chars() {
+            if matches!(letter, '%' | '_' | '\\') {
+                pattern.push('\\');
+            }
+            pattern.push(letter);
+        }
+        pattern.push('%');
+        Some(pattern)
+    }
 }

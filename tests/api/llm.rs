@@ -601,6 +601,46 @@ async fn a_connection_is_used_again_after_a_plain_answer_and_after_a_stream() {
 }
 
 #[tokio::test]
+async fn a_connection_that_was_closed_meanwhile_is_nobodys_failure() {
+    let upstream = Upstream::start().await;
+    let client = client(&upstream.url());
+    for connection in 1..=5 {
+        upstream.answers(Script::json(200, REPLY).cut());
+
+        let reply = client.complete(&request()).await;
+
+        assert!(reply.is_ok(), "{connection}: {reply:?}");
+        assert_eq!(upstream.connections(), connection);
+        // Until the close has come.
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_request_that_may_have_been_read_is_not_sent_again() {
+    let upstream = Upstream::start().await;
+    upstream.answers(Script::json(200, REPLY));
+    upstream.answers(Script::raw("").cut());
+    let client = client(&upstream.url());
+    client.complete(&request()).await.unwrap();
+
+    let reply = client.complete(&request()).await;
+
+    assert!(matches!(reply, Err(Failure::Cut(_))), "{reply:?}");
+    assert_eq!((upstream.requests().len(), upstream.connections()), (2, 1));
+}
+
+#[tokio::test]
+async fn a_long_head_is_read() {
+    let upstream = Upstream::start().await;
+    upstream.answers(Script::json(200, REPLY).header("x-policy", &"x".repeat(12_000)));
+
+    let reply = complete(&upstream).await;
+
+    assert!(reply.is_ok(), "{reply:?}");
+}
+
+#[tokio::test]
 async fn the_models_keep_what_their_upstream_says_of_them() {
     let upstream = Upstream::start().await;
     let entry = r#"{"id":"a/b","context_length":1e3,"pricing":{"x":"0.1"}}"#;
@@ -661,6 +701,49 @@ async fn a_server_without_a_key_is_sent_none() {
     client.complete(&request()).await.unwrap();
 
     assert!(!upstream.request().await.head.contains("authorization"));
+}
+
+#[tokio::test]
+async fn another_key_goes_over_the_same_connection() {
+    let upstream = Upstream::start().await;
+    for _ in 0..3 {
+        upstream.answers(Script::json(200, REPLY));
+    }
+    let first = client(&upstream.url());
+    let second = first.with_key(Some(&"sk-other".into())).unwrap();
+    let without = second.with_key(None).unwrap();
+
+    for client in [first, second, without] {
+        client.complete(&request()).await.unwrap();
+    }
+
+    let requests = upstream.requests();
+    assert!(
+        requests[0]
+            .head
+            .contains("authorization: Bearer sk-secret\r\n")
+    );
+    assert!(
+        requests[1]
+            .head
+            .contains("authorization: Bearer sk-other\r\n")
+    );
+    assert!(!requests[2].head.contains("authorization"));
+    assert!(
+        requests
+            .iter()
+            .all(|request| request.head.contains("x-own: of-ours\r\n"))
+    );
+    assert_eq!(upstream.connections(), 1);
+}
+
+#[test]
+fn another_key_keeps_the_rules_of_the_first() {
+    let client = client("http://127.0.0.1:1/v1");
+
+    let error = client.with_key(Some(&"sk-\n".into())).unwrap_err();
+
+    assert_eq!(error.fields[0].name, "api_key");
 }
 
 #[test]

@@ -11,6 +11,7 @@ mod layering;
 mod manual;
 mod rules;
 mod secrecy;
+mod traces;
 mod upstreams;
 
 use std::collections::BTreeMap;

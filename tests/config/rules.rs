@@ -6,7 +6,7 @@ use concierge::config::{
 };
 use proptest::prelude::*;
 
-use crate::{GOOD_SECRET, config, in_production, loaded, problem, problems, with};
+use crate::{GOOD_SECRET, config, in_production, loaded, problem, problems, with, with_toml};
 
 #[test]
 fn all_problems_are_told_at_once() {
@@ -397,30 +397,32 @@ fn what_this_version_does_not_read_is_warned_of() {
     let loaded = loaded(&with(&[
         ("SMS_WEBHOOK_URL", "https://sms.example.com"),
         ("ANTHROPIC_API_KEY", "key"),
-        ("OTEL_SERVICE_NAME", "x"),
+        ("CHAT_MODEL", "x"),
     ]));
 
     assert_eq!(
         loaded.warnings,
         [
             "ANTHROPIC_API_KEY is set, but nothing in this version reads it.",
+            "CHAT_MODEL is set, but nothing in this version reads it.",
             "SMS_WEBHOOK_URL is set, but nothing in this version reads it.",
-            "OTEL_SERVICE_NAME is set, but nothing in this version reads it.",
         ]
     );
     assert_eq!(loaded.config.providers[0].name, "offline");
 }
 
 #[test]
-fn a_key_of_a_section_that_is_not_read_is_warned_of_too() {
-    let loaded = loaded(&with(&[
-        ("CONCIERGE__RELAY__COMMIT_AFTER", "1s"),
-        ("CONCIERGE__RELAY__IDLE_TIMEOUT", "9s"),
-    ]));
+fn a_section_that_is_not_read_is_warned_of_too() {
+    let (_folder, sources) = with_toml(
+        "[relay]\nidle_timeout = \"9s\"\n\
+         [[issuers]]\niss = \"https://idp\"\njwks_url = \"https://idp/jwks\"\naudiences = [\"api\"]\n",
+    );
+
+    let loaded = loaded(&sources);
 
     assert_eq!(
         loaded.warnings,
-        ["relay.commit_after is set, but nothing in this version reads it."]
+        ["issuers is set, but nothing in this version reads it."]
     );
 }
 
@@ -431,6 +433,9 @@ fn production_warns_of_an_open_purse_and_of_cookies_in_clear() {
 
     assert!(warned(&[key])[0].starts_with("Anyone may register and use the providers"));
     assert!(warned(&[key, ("REGISTRATION_ENABLED", "no")]).is_empty());
+    for cap in ["USER_BUDGET_MICROUSD", "USER_RPM", "USER_TPM"] {
+        assert!(warned(&[key, (cap, "1000")]).is_empty(), "{cap}");
+    }
     assert!(warned(&[("PUBLIC_URL", "http://api.example.com")])[0].contains("over plain http"));
     assert!(warned(&[("TRUSTED_PROXIES", "0.0.0.0/0")])[0].contains("trusts every address"));
 }

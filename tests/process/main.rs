@@ -10,14 +10,20 @@
     reason = "a test fails by panicking"
 )]
 
+mod budgets;
 mod connections;
 mod first_start;
 mod logs;
+mod metrics;
 mod open_work;
+mod rates;
 mod refusals;
 mod replicas;
 mod secrets;
 mod settings;
 mod shutdown;
+#[cfg(target_os = "linux")]
+mod slow_readers;
 mod support;
+mod traces;
 mod verbs;

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use serde_json::Value;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpSocket, TcpStream};
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
 use tokio::time::sleep;
 
 use crate::support::{
@@ -103,7 +103,7 @@ async fn a_caller_who_does_not_read_keeps_nothing_from_being_written() {
     let settings = [upstream.settings().as_slice(), &[THREE_SECONDS]].concat();
     let server = place.serve(&settings).await;
     let token = server.client().sign_up("ada@example.com").await.token();
-    let _deaf = asks_and_does_not_read(server.address(), &token).await;
+    let _deaf = server.asked_by_the_deaf(&token).await;
     // Long enough for every buffer on the way to be full.
     sleep(Duration::from_millis(500)).await;
 
@@ -113,23 +113,6 @@ async fn a_caller_who_does_not_read_keeps_nothing_from_being_written() {
     assert!(says(&log, "Stopped"), "{log:?}");
     let second = place.serve(&settings).await;
     assert_eq!(second.client().bearer(&token).requests().await, 1);
-}
-
-async fn asks_and_does_not_read(address: &str, token: &str) -> TcpStream {
-    let socket = TcpSocket::new_v4().unwrap();
-    socket.set_recv_buffer_size(4_096).unwrap();
-    let mut stream = socket.connect(address.parse().unwrap()).await.unwrap();
-    let body = question(true).to_string();
-    let request = format!(
-        "POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {token}\r\n\
-         content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
-        body.len()
-    );
-    stream.write_all(request.as_bytes()).await.unwrap();
-    let mut head = [0; 15];
-    stream.read_exact(&mut head).await.unwrap();
-    assert_eq!(&head, b"HTTP/1.1 200 OK");
-    stream
 }
 
 #[tokio::test]

@@ -13,14 +13,15 @@ use crate::api::kit::refusals::{
     BadBody, BadParameters, Failures, Missing, TooMany, Unauthenticated,
 };
 use crate::auth;
-use crate::domain::{ApiKey, KeyId, Name, Scope, Ts};
+use crate::domain::{ApiKey, FlatCaps, KeyId, Name, Period, Scope, Ts};
 use crate::error::Result;
 use crate::state::App;
 
 /// What a new key is to be. Unknown fields are refused.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[schema(examples(json!({"name": "nightly job", "scopes": ["completions", "models"]})))]
+#[schema(examples(json!({"name": "nightly job", "scopes": ["completions", "models"],
+    "budget_microusd": 5_000_000, "budget_period": "month", "rpm": 60})))]
 pub struct NewKey {
     name: Name,
     /// None: all that its owner may, but for `admin:*`.
@@ -30,13 +31,25 @@ pub struct NewKey {
     models: Option<Vec<String>>,
     /// At most 366 days ahead; 90 days unless said.
     expires_at: Option<Ts>,
+    /// What it may spend in a period, in millionths of a dollar. None: what its owner may.
+    #[schema(value_type = Option<u64>, maximum = 1_000_000_000_000_000i64)]
+    budget_microusd: Option<i64>,
+    /// The period of that budget, a month unless said. Needs a budget beside it.
+    budget_period: Option<Period>,
+    /// Requests a minute.
+    #[schema(value_type = Option<u64>, minimum = 1)]
+    rpm: Option<i64>,
+    /// Tokens a minute, prompt and answer together.
+    #[schema(value_type = Option<u64>, minimum = 1)]
+    tpm: Option<i64>,
 }
 
 /// A key with its secret, which is shown this once.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(examples(json!({"id": "0199d3f2-9d5e-7c41-8a51-0c7c0e1f3a55", "name": "nightly job",
     "prefix": "sk-cg-4fT9xQ2a", "last_four": "x7Qp", "scopes": ["completions", "models"],
-    "models": null, "created_at": "2026-11-21T09:30:00.25Z",
+    "models": null, "budget_microusd": 5_000_000, "budget_period": "month", "rpm": 60,
+    "tpm": null, "created_at": "2026-11-21T09:30:00.25Z",
     "expires_at": "2027-02-19T09:30:00.25Z", "last_used_at": null, "key": "sk-cg-4fT9xQ2a..."})))]
 pub struct CreatedKey {
     #[serde(flatten)]
@@ -64,6 +77,12 @@ pub async fn create(
         name: new.name,
         scopes: new.scopes,
         models: new.models,
+        caps: FlatCaps {
+            budget_microusd: new.budget_microusd,
+            budget_period: new.budget_period,
+            rpm: new.rpm,
+            tpm: new.tpm,
+        },
         expires_at: new.expires_at,
     };
     let (about, secret) = app.auth.create_key(&caller, wanted).await?;
@@ -86,6 +105,7 @@ pub async fn create(
             example = json!({"items": [{"id": "0199d3f2-9d5e-7c41-8a51-0c7c0e1f3a55",
                 "name": "nightly job", "prefix": "sk-cg-4fT9xQ2a", "last_four": "x7Qp",
                 "scopes": ["completions", "models"], "models": null,
+                "budget_microusd": 5_000_000, "budget_period": "month", "rpm": 60, "tpm": null,
                 "created_at": "2026-11-21T09:30:00.25Z", "expires_at": "2027-02-19T09:30:00.25Z",
                 "last_used_at": null}], "total": 1, "page": 1, "size": 20, "pages": 1})),
         Unauthenticated, BadParameters, Failures))]
@@ -109,6 +129,7 @@ pub async fn list(caller: WithSession, app: App, paging: Paging) -> Result<Paged
             example = json!({"id": "0199d3f2-9d5e-7c41-8a51-0c7c0e1f3a55", "name": "nightly job",
                 "prefix": "sk-cg-4fT9xQ2a", "last_four": "x7Qp",
                 "scopes": ["completions", "models"], "models": null,
+                "budget_microusd": 5_000_000, "budget_period": "month", "rpm": 60, "tpm": null,
                 "created_at": "2026-11-21T09:30:00.25Z",
                 "expires_at": "2027-02-19T09:30:00.25Z", "last_used_at": null})),
         Unauthenticated, Missing, BadParameters, Failures))]

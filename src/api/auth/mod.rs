@@ -1,7 +1,8 @@
-//! Accounts: joining, signing in and out, and the keys of programs.
+//! Accounts: joining, signing in and out, the keys of programs, and users as administrators see them.
 
 pub mod cookie;
 pub mod keys;
 pub mod me;
 pub mod register;
 pub mod session;
+pub mod users;

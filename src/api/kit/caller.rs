@@ -7,8 +7,9 @@ use http::header::AUTHORIZATION;
 use http::request::Parts;
 use http::{HeaderMap, HeaderName};
 
+use super::scoped::insufficient;
 use crate::auth::Credential;
-use crate::domain::{Principal, SessionId};
+use crate::domain::{Principal, Role, SessionId};
 use crate::error::{Error, Kind, Result};
 use crate::state::App;
 
@@ -29,6 +30,10 @@ pub struct WithSession {
     pub principal: Principal,
     pub session: SessionId,
 }
+
+/// A caller who administers this service.
+#[derive(Clone, Debug, Deref)]
+pub struct Administrator(pub Principal);
 
 impl FromRequestParts<App> for Caller {
     type Rejection = Error;
@@ -68,6 +73,25 @@ impl FromRequestParts<App> for WithSession {
             )
         })?;
         Ok(Self { principal, session })
+    }
+}
+
+impl FromRequestParts<App> for Administrator {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self> {
+        let Caller(principal) =
+            <Caller as FromRequestParts<App>>::from_request_parts(parts, app).await?;
+        if principal.role != Role::Admin {
+            return Err(Error::forbidden(
+                "insufficient_permissions",
+                "Only administrators may do this.",
+            ));
+        }
+        if !principal.is_admin() {
+            return Err(insufficient());
+        }
+        Ok(Self(principal))
     }
 }
 

@@ -14,7 +14,8 @@ use super::envelope::{
 };
 use super::problem::Refusal;
 use crate::domain::{RequestId, Ts};
-use crate::error::{Error, Field, Kind, Location};
+use crate::error::{Error, Field, Location};
+use crate::llm::{error_code, error_type};
 use crate::state::App;
 
 /// The manner of speaking of one branch.
@@ -136,19 +137,14 @@ fn pointer(name: &str) -> String {
     }
 }
 
-/// What OpenAI's own servers would say: programs branch on `type` and `code`.
+/// What OpenAI's own servers would say.
 fn openai(error: &Error) -> String {
-    let code = match error.code {
-        "unauthorized" | "invalid_token" => "invalid_api_key",
-        "rate_limited" => "rate_limit_exceeded",
-        code => code,
-    };
     written(&OpenAiEnvelope {
         error: OpenAiProblem {
             message: &error.message,
-            r#type: openai_type(error.kind),
+            r#type: error_type(error.kind, error.code),
             param: error.fields.first().map(|field| field.name.as_ref()),
-            code: Some(code),
+            code: Some(error_code(error.code)),
         },
     })
 }
@@ -156,18 +152,6 @@ fn openai(error: &Error) -> String {
 /// The envelopes hold text and times alone, which can always be written.
 fn written(envelope: &impl Serialize) -> String {
     serde_json::to_string(envelope).unwrap_or_default()
-}
-
-fn openai_type(kind: Kind) -> &'static str {
-    match kind {
-        Kind::Forbidden => "permission_error",
-        Kind::Exhausted => "insufficient_quota",
-        Kind::TooMany { .. } => "requests",
-        Kind::Upstream { .. } | Kind::Timeout | Kind::Unavailable | Kind::Internal => {
-            "server_error"
-        }
-        _ => "invalid_request_error",
-    }
 }
 
 fn at_fault(field: &Field) -> FieldAtFault<'_> {

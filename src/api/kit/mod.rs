@@ -8,6 +8,7 @@ pub mod dialect;
 pub mod envelope;
 pub mod extract;
 pub mod frames;
+pub mod idempotency;
 pub mod page;
 pub mod problem;
 pub mod refusals;

@@ -92,6 +92,11 @@ refusals! {
     Missing in house {
         "404" => "There is no such thing, or it is another's.";
     }
+    /// What `metrics_get` may answer.
+    Unlisted in house {
+        "401" => "The token is missing, or another one.";
+        "404" => "The metrics are not served here.";
+    }
     /// What any OpenAI-compatible operation may answer.
     OpenAiFailures in openai {
         "400" => "Credentials stand in two places, or in the query.";
@@ -108,16 +113,25 @@ refusals! {
     }
     /// What a relayed operation may answer besides.
     RelayFailures in openai {
-        "400" => "The body is not JSON, or a member breaks a rule; or the upstream says so.";
+        "400" => "The body is not JSON, a member or the `Idempotency-Key` breaks a rule, or \
+                  `request_exceeds_tpm`; or the upstream says so.";
+        "402" => "`insufficient_quota`: it may cost more than what is left of the budget of the \
+                  key or of its user.";
+        "403" => "The API key lacks the scope; `model_not_priced`: there is a budget, and the \
+                  model has no price; or the request comes from a foreign site.";
         "404" => "`model_not_found`.";
         "408" => "The body did not arrive in time.";
         "413" => "The body is over the limit.";
         "415" => "The body is not sent as JSON.";
-        "429" => "The upstream is asked too often; `Retry-After` says when to come back.";
+        "422" => "`idempotency_conflict`: the `Idempotency-Key` was used with another body; or the \
+                  upstream says so.";
+        "429" => "`rate_limit_exceeded`: the key's or the user's requests or tokens a minute are \
+                  used up; or the upstream is asked too often. `Retry-After` says when to come \
+                  back.";
         "500" => "Something went wrong on our side, or on the upstream's.";
         "502" => "`upstream_error` or `upstream_auth`: the upstream's answer cannot be used.";
-        "503" => "`ai_not_configured`, `upstream_quota`, a database cannot be reached, or too \
-                  much is asked at once.";
+        "503" => "`ai_not_configured`, `upstream_quota`, `service_unavailable` (nobody can be asked \
+                  before `Retry-After`), or a database cannot be reached.";
         "504" => "`upstream_timeout`.";
     }
 }

@@ -61,7 +61,7 @@ impl<R> fmt::Debug for Scoped<R> {
     }
 }
 
-fn insufficient() -> Error {
+pub(super) fn insufficient() -> Error {
     Error::forbidden(
         "insufficient_scope",
         "This API key does not have the scope that is needed here.",

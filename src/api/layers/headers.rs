@@ -17,13 +17,15 @@ const PERMISSIONS_POLICY: HeaderName = HeaderName::from_static("permissions-poli
 const TWO_YEARS: &str = "max-age=63072000; includeSubDomains";
 
 /// Branches whose answers belong to one person.
-const PRIVATE: [&str; 8] = [
+const PRIVATE: [&str; 10] = [
     "/api/v1/auth",
     "/api/v1/api-keys",
+    "/api/v1/users",
     "/api/v1/usage",
     "/api/v1/status/user",
     "/status/user",
     "/api/v1/chat",
+    "/api/v1/embeddings",
     "/api/v1/models",
     "/v1",
 ];

@@ -10,8 +10,12 @@ use crate::api::kit::problem::Refusal;
 use crate::domain::RequestId;
 use crate::error::{Kind, chain};
 use crate::state::App;
+use crate::telemetry::traces;
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// The route of what no route takes.
+const UNMATCHED: &str = "unmatched";
 
 /// Paths that are asked every few seconds, by machines.
 const PROBES: [&str; 9] = [
@@ -44,14 +48,31 @@ pub async fn identify(State(app): State<App>, mut request: Request, next: Next) 
     response
 }
 
-/// Opens the request's span, and says once how it ended.
-pub async fn follow(request: Request, next: Next) -> Response {
+/// Counts the request, opens its spans, and says once how it ended.
+pub async fn follow(State(app): State<App>, request: Request, next: Next) -> Response {
     let began = tokio::time::Instant::now();
+    let requests = &app.vitals.requests;
+    let matched = request.extensions().get::<MatchedPath>().cloned();
+    let route = matched.as_ref().map_or(UNMATCHED, MatchedPath::as_str);
+    let running = requests.begin(request.method(), route);
     let is_probe = is_probe(request.uri().path());
-    let span = span(&request);
-    let response = next.run(request).instrument(span.clone()).await;
+    let traced = if is_probe {
+        Span::none()
+    } else {
+        traces::request(request.method(), route, request.headers())
+    };
+    let span = traced.in_scope(|| span(&request, route));
+    if let Some(id) = traces::id(&traced) {
+        span.record("trace_id", id);
+    }
+    let answered = next.run(request).instrument(span.clone());
+    let response = answered.instrument(traced.clone()).await;
     let duration_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
     span.in_scope(|| tell(&response, duration_ms, is_probe));
+    let code = code(&response);
+    code.inspect(|code| requests.refused(code));
+    traces::answered(&traced, response.status(), code);
+    running.end(response.status());
     response
 }
 
@@ -61,17 +82,23 @@ pub fn is_probe(path: &str) -> bool {
 }
 
 /// The route and not the path: the path is the caller's text.
-fn span(request: &Request) -> Span {
-    let route = request.extensions().get::<MatchedPath>();
+fn span(request: &Request, route: &str) -> Span {
     let id = request.extensions().get::<RequestId>();
     // Of the highest level: a filter that lets a failure through must let its request through.
     error_span!(
         "request",
         request_id = id.map(RequestId::as_str),
         method = request.method().as_str(),
-        route = route.map_or("unmatched", MatchedPath::as_str),
+        route,
         user.id = field::Empty,
+        trace_id = field::Empty,
     )
+}
+
+/// The slug of an error of ours.
+fn code(response: &Response) -> Option<&'static str> {
+    let refusal = response.extensions().get::<Refusal>();
+    refusal.map(|Refusal(error)| error.code)
 }
 
 fn tell(response: &Response, duration_ms: u64, is_probe: bool) {

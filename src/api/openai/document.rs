@@ -58,3 +58,33 @@ pub struct ChatChunk {
     model: String,
     choices: Vec<Value>,
 }
+
+/// A request for embeddings as OpenAI defines it; members that are not named here pass untouched.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = EmbeddingRequest, examples(json!({
+    "model": "text-embedding-3-small", "input": ["Say hello."]
+})))]
+pub struct EmbeddingRequestBody {
+    /// A public model name, or `provider/model`.
+    model: String,
+    /// A text, tokens, or a list of either.
+    input: Value,
+    /// How long the vectors are.
+    dimensions: Option<u64>,
+    /// `float`, or `base64` of little-endian 32-bit floats.
+    encoding_format: Option<String>,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(examples(json!({
+    "object": "list", "model": "text-embedding-3-small",
+    "data": [{"object": "embedding", "index": 0, "embedding": [0.6, -0.8]}],
+    "usage": {"prompt_tokens": 3, "total_tokens": 3}
+})))]
+pub struct EmbeddingList {
+    object: String,
+    /// A vector for each input, in their order.
+    data: Vec<Value>,
+    model: String,
+    usage: Option<Value>,
+}

@@ -2,5 +2,6 @@
 
 pub mod completions;
 pub mod document;
+pub mod embeddings;
 pub mod models;
 pub mod usage;

@@ -151,7 +151,7 @@ fn mebibytes(bytes: u64) -> String {
 }
 
 /// `VmRSS` of proc(5), in kibibytes there.
-fn resident_bytes() -> Option<u64> {
+pub(super) fn resident_bytes() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status
         .lines()

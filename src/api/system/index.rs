@@ -39,7 +39,8 @@ pub struct Welcome {
 #[schema(examples(json!({"name": "concierge", "version": "0.1.0", "api_version": "v1",
     "links": {"register": "/api/v1/auth/register", "login": "/api/v1/auth/login",
         "me": "/api/v1/auth/me", "api_keys": "/api/v1/api-keys",
-        "chat_completions": "/api/v1/chat/completions", "models": "/api/v1/models",
+        "chat_completions": "/api/v1/chat/completions", "embeddings": "/api/v1/embeddings",
+        "models": "/api/v1/models",
         "usage": "/api/v1/usage", "health": "/api/v1/health", "status": "/api/v1/status",
         "config": "/api/v1/config"}})))]
 pub struct Index {
@@ -56,6 +57,7 @@ pub struct Links {
     me: &'static str,
     api_keys: &'static str,
     chat_completions: &'static str,
+    embeddings: &'static str,
     models: &'static str,
     usage: &'static str,
     health: &'static str,
@@ -165,6 +167,7 @@ pub async fn index(app: App) -> Json<Index> {
             me: "/api/v1/auth/me",
             api_keys: "/api/v1/api-keys",
             chat_completions: "/api/v1/chat/completions",
+            embeddings: "/api/v1/embeddings",
             models: "/api/v1/models",
             usage: "/api/v1/usage",
             health: "/api/v1/health",

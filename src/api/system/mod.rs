@@ -3,5 +3,6 @@
 pub mod docs;
 pub mod health;
 pub mod index;
+pub mod metrics;
 pub mod probes;
 pub mod status;

@@ -7,8 +7,8 @@ use std::time::Duration;
 use secrecy::{ExposeSecret, SecretString};
 use sqlx::types::Json;
 
-use super::{Auth, invalid, refused};
-use crate::domain::{ApiKey, KeyId, Name, Principal, Scope, Scopes, Ts, UserId};
+use super::{Auth, caps, invalid, refused};
+use crate::domain::{ApiKey, FlatCaps, KeyId, Name, Principal, Scope, Scopes, Ts, UserId};
 use crate::error::{Error, Result};
 use crate::store::vault::keys::{self, Kept};
 
@@ -22,6 +22,7 @@ pub struct NewKey {
     pub scopes: Option<Vec<Scope>>,
     /// The models that it may use. None: all.
     pub models: Option<Vec<String>>,
+    pub caps: FlatCaps,
     /// None: in 90 days.
     pub expires_at: Option<Ts>,
 }
@@ -44,6 +45,7 @@ impl Auth {
     ) -> Result<(ApiKey, SecretString)> {
         check_scopes(owner, new.scopes.as_deref())?;
         check_models(new.models.as_deref())?;
+        let caps = caps::of_key(new.caps)?;
         let now = self.now();
         let expires_at = expiry(new.expires_at, now)?;
         let secret = text::make()?;
@@ -58,6 +60,7 @@ impl Auth {
             name: new.name,
             scopes: Json(Scopes::new(new.scopes.map(without_doubles))),
             models: Json(new.models.map(without_doubles)),
+            caps,
             created_at: now,
             expires_at,
             last_used_at: None,
@@ -189,6 +192,7 @@ fn shown(kept: Kept) -> ApiKey {
         last_four: kept.last_four,
         scopes: kept.scopes.0.listed().map(<[Scope]>::to_vec),
         models: kept.models.0,
+        caps: kept.caps.into(),
         created_at: kept.created_at,
         expires_at: kept.expires_at,
         last_used_at: kept.last_used_at,
@@ -199,7 +203,7 @@ fn shown(kept: Kept) -> ApiKey {
 mod tests {
     use super::*;
     use crate::clock::Clock;
-    use crate::domain::{Role, SessionId, Via};
+    use crate::domain::{Caps, Role, SessionId, Via};
     use crate::error::Kind;
 
     fn now() -> Ts {
@@ -215,11 +219,13 @@ mod tests {
                 scopes,
                 models: None,
                 expires_at: now(),
+                caps: Caps::default(),
             },
         };
         Principal {
             user: UserId::new(&clock),
             role,
+            caps: Caps::default(),
             via,
         }
     }

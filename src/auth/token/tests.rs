@@ -8,7 +8,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use super::*;
 use crate::clock::Clock;
-use crate::domain::{Email, Status};
+use crate::domain::{Caps, Email, Status};
 
 const SECRET: &str = "a secret of more than thirty-two characters";
 const NOW: i64 = 1_800_000_000;
@@ -40,6 +40,7 @@ fn user() -> User {
         updated_at: now(),
         last_seen_at: None,
         token_version: 3,
+        caps: Caps::default(),
     }
 }
 

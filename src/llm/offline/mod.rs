@@ -1,6 +1,7 @@
 //! A model for a machine without a key: it answers by rule, in OpenAI's wire shape, and says so.
 
 mod answer;
+mod embeddings;
 mod said;
 
 use std::time::Duration;
@@ -12,7 +13,7 @@ use http::{HeaderMap, StatusCode};
 use serde_json::json;
 use serde_json::value::{RawValue, to_raw_value};
 
-use super::{ChatRequest, Failure, Frames, ModelCard, Provider, Refusal, Reply, Streaming};
+use super::{ChatRequest, Failure, Frames, ModelCard, Provider, Refusal, Reply, Streaming, Task};
 use crate::clock::Clock;
 use answer::Answer;
 use said::Said;
@@ -38,7 +39,7 @@ impl Offline {
             return Err(refused("n", "`n` must be between 1 and 128."));
         }
         let micros = self.clock.micros();
-        let said = Said::read(request.messages());
+        let said = Said::read(request.prompt());
         let text = demo(&said.last_user_text());
         let mut pieces = said::pieces(&text);
         let limit = request.output_limit().unwrap_or(u64::MAX);
@@ -63,7 +64,10 @@ impl Offline {
 #[async_trait]
 impl Provider for Offline {
     async fn complete(&self, request: &ChatRequest) -> Result<Reply, Failure> {
-        let body = self.answer(request)?.whole().to_string();
+        let body = match request.task() {
+            Task::Chat => self.answer(request)?.whole().to_string(),
+            Task::Embeddings => embeddings::answer(request.body(), request.model())?,
+        };
         let headers = content_type("application/json");
         Reply::read(StatusCode::OK, headers, body.into())
     }

@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use http::header::{AUTHORIZATION, USER_AGENT};
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::header::{AUTHORIZATION, HOST, USER_AGENT};
+use http::{HeaderMap, HeaderName, HeaderValue, Uri};
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
@@ -16,7 +16,7 @@ const AGENT: HeaderValue =
 /// Where an upstream is and what it wants to be sent.
 #[derive(Clone)]
 pub struct Endpoint {
-    /// What stands before `/chat/completions`; its query, if any, goes along.
+    /// What stands before `/chat/completions` and `/embeddings`; its query, if any, goes along.
     pub base_url: Url,
     pub api_key: Option<SecretString>,
     /// Sent with every request; one named `authorization` stands in the key's place.
@@ -43,9 +43,21 @@ impl Endpoint {
         Ok(url)
     }
 
+    /// The same, as what requests are sent to.
+    pub(super) fn uri(&self, path: &[&str]) -> Result<Uri> {
+        let url = self.url(path)?;
+        url.as_str().parse().map_err(|_| {
+            let rule = "A base URL holds nothing that a request cannot be sent to.";
+            Error::invalid("base_url_invalid", rule).at("base_url")
+        })
+    }
+
     /// What every request carries.
     pub(super) fn headers(&self) -> Result<HeaderMap> {
         let mut headers = HeaderMap::new();
+        if let Ok(host) = HeaderValue::from_str(self.base_url.authority()) {
+            headers.insert(HOST, host);
+        }
         headers.insert(USER_AGENT, AGENT);
         if let Some(key) = &self.api_key {
             let bearer = secret_value(&format!("Bearer {}", key.expose_secret()));

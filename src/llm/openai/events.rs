@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use futures_util::{Stream, StreamExt};
 use http_body::Body as _;
-use reqwest::Body;
+use hyper::body::Incoming;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::Timeouts;
@@ -19,7 +19,7 @@ const AFTER_DONE: Duration = Duration::from_secs(1);
 /// Owns the connection while the answer lasts; dropping it closes the connection.
 pub(super) struct Events {
     /// `None` once there is nothing to come.
-    body: Option<Body>,
+    body: Option<Incoming>,
     cutter: Cutter,
     /// A frame that was read ahead.
     first: Option<Frame>,
@@ -39,7 +39,7 @@ enum Progress {
 }
 
 impl Events {
-    pub(super) fn new(body: Body, timeouts: Timeouts, started: Instant) -> Self {
+    pub(super) fn new(body: Incoming, timeouts: Timeouts, started: Instant) -> Self {
         Self {
             body: Some(body),
             cutter: Cutter::default(),
@@ -63,9 +63,15 @@ impl Events {
     }
 
     fn passing(&mut self, frame: Frame) -> Frame {
-        self.waiting_since = None;
+        // After `[DONE]` the time runs on, whatever still comes.
+        if self.progress != Progress::Done {
+            self.waiting_since = None;
+        }
         match frame.says() {
-            Says::Done => self.progress = Progress::Done,
+            Says::Done if self.progress != Progress::Done => {
+                self.progress = Progress::Done;
+                self.waiting_since = Some(Instant::now());
+            }
             _ if self.progress == Progress::BeforeContent && frame.is_content() => {
                 self.progress = Progress::Content;
             }
@@ -137,11 +143,11 @@ impl Stream for Events {
             match Pin::new(body).poll_frame(cx) {
                 Poll::Ready(Some(Ok(frame))) => {
                     if let Ok(chunk) = frame.into_data() {
-                        this.cutter.push(chunk);
+                        this.cutter.push(&chunk);
                     }
                 }
                 Poll::Ready(Some(Err(error))) => {
-                    let cut = Failure::Cut(Some(error.without_url().into()));
+                    let cut = Failure::Cut(Some(error.into()));
                     return Poll::Ready(this.failed(cut));
                 }
                 Poll::Ready(None) => return Poll::Ready(this.ended()),

@@ -1,9 +1,10 @@
-//! Any server that speaks OpenAI's chat completions.
+//! Any server that speaks OpenAI's chat completions and embeddings.
 
-mod body;
 mod endpoint;
 mod events;
 mod head;
+mod models;
+mod refusal;
 
 use std::fmt;
 use std::future::Future;
@@ -11,26 +12,22 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use http::header::{ACCEPT, CONTENT_TYPE};
-use http::{HeaderMap, HeaderValue, Method};
-use reqwest::redirect::Policy;
-use reqwest::{Body, Client, Request};
-use serde::Deserialize;
-use serde_json::value::RawValue;
+use http::{HeaderMap, HeaderValue, Method, Request, Response, Uri};
+use http_body_util::Full;
+use hyper::body::Incoming;
+use secrecy::SecretString;
 use tokio::time::{Instant, timeout_at};
 use url::Url;
 
-use super::{ChatRequest, Failure, Frames, ModelCard, Provider, Refusal, Reply, Streaming, Wait};
-use crate::error::{Error, Result};
+use super::transport::{self, Transport};
+use super::{ChatRequest, Failure, Frames, ModelCard, Provider, Reply, Streaming, Task, Wait};
+use crate::error::Result;
 pub use endpoint::Endpoint;
 use events::Events;
+use models::Models;
 
 const REPLY_LIMIT: usize = 64 * 1024 * 1024;
-const REFUSAL_LIMIT: usize = 1024 * 1024;
-const REFUSAL_PATIENCE: Duration = Duration::from_secs(5);
-const MODELS_LIMIT: usize = 16 * 1024 * 1024;
 const MODELS_PATIENCE: Duration = Duration::from_secs(5);
-/// Below what servers usually keep an idle connection open for.
-const POOL_IDLE: Duration = Duration::from_mins(1);
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const EVENT_STREAM: HeaderValue = HeaderValue::from_static("text/event-stream");
@@ -47,68 +44,99 @@ pub struct Timeouts {
     pub total: Duration,
 }
 
-/// A client for one upstream, with its own connections. Cloning it copies pointers.
+/// A client for one upstream, with its own connections.
 #[derive(Clone)]
 pub struct OpenAi {
-    client: Client,
-    completions: Url,
-    models: Url,
-    headers: HeaderMap,
+    endpoint: Endpoint,
+    transport: Transport,
+    models: Models,
+    to: Destinations,
+    heads: Heads,
     timeouts: Timeouts,
+}
+
+/// What stands beneath the base URL.
+#[derive(Clone)]
+struct Destinations {
+    completions: Uri,
+    embeddings: Uri,
+    models: Url,
+}
+
+/// The headers of each kind of request, so that none puts them together.
+#[derive(Clone)]
+struct Heads {
+    plain: HeaderMap,
+    stream: HeaderMap,
+    models: HeaderMap,
 }
 
 impl OpenAi {
     pub fn new(endpoint: &Endpoint, timeouts: Timeouts) -> Result<Self> {
-        let client = Client::builder()
-            .no_proxy()
-            .redirect(Policy::none())
-            .retry(reqwest::retry::never())
-            .http1_only()
-            .tcp_nodelay(true)
-            .connect_timeout(timeouts.connect)
-            .pool_idle_timeout(POOL_IDLE)
-            .build()
-            .map_err(Error::internal)?;
         Ok(Self {
-            client,
-            completions: endpoint.url(&["chat", "completions"])?,
-            models: endpoint.url(&["models"])?,
-            headers: endpoint.headers()?,
+            to: Destinations {
+                completions: endpoint.uri(&["chat", "completions"])?,
+                embeddings: endpoint.uri(&["embeddings"])?,
+                models: endpoint.url(&["models"])?,
+            },
+            heads: Heads::of(endpoint)?,
+            endpoint: endpoint.clone(),
+            transport: Transport::new(timeouts.connect)?,
+            models: Models::new(timeouts)?,
             timeouts,
         })
     }
 
+    /// The same upstream under another key, over the same connections.
+    pub fn with_key(&self, key: Option<&SecretString>) -> Result<Self> {
+        let endpoint = Endpoint {
+            api_key: key.cloned(),
+            ..self.endpoint.clone()
+        };
+        Ok(Self {
+            heads: Heads::of(&endpoint)?,
+            endpoint,
+            ..self.clone()
+        })
+    }
+
     /// Sends a request and waits for a head that says success.
-    async fn ask(&self, request: Request) -> Result<http::Response<Body>, Failure> {
-        let answer = self.client.execute(request).await.map_err(unanswered)?;
-        if answer.status().is_success() {
-            return Ok(answer.into());
-        }
-        Err(Failure::Refused(Box::new(refusal(answer.into()).await)))
-    }
-
-    fn completion(&self, request: &ChatRequest, accept: HeaderValue) -> Request {
-        let mut upstream = self.request(Method::POST, &self.completions, accept);
-        upstream.headers_mut().insert(CONTENT_TYPE, JSON);
-        *upstream.body_mut() = Some(request.body().clone().into());
-        upstream
-    }
-
-    fn request(&self, method: Method, url: &Url, accept: HeaderValue) -> Request {
-        let mut request = Request::new(method, url.clone());
-        request.headers_mut().clone_from(&self.headers);
-        request.headers_mut().insert(ACCEPT, accept);
-        request
+    async fn ask(
+        &self,
+        request: &ChatRequest,
+        head: &HeaderMap,
+    ) -> Result<Response<Incoming>, Failure> {
+        let mut upstream = Request::new(Full::new(request.body().clone()));
+        *upstream.method_mut() = Method::POST;
+        *upstream.uri_mut() = match request.task() {
+            Task::Chat => self.to.completions.clone(),
+            Task::Embeddings => self.to.embeddings.clone(),
+        };
+        *upstream.headers_mut() = head.clone();
+        refusal::accepted(self.transport.send(upstream).await?).await
     }
 }
 
-/// Without the query, which may hold a key.
+impl Heads {
+    fn of(endpoint: &Endpoint) -> Result<Self> {
+        let mut models = endpoint.headers()?;
+        models.insert(ACCEPT, JSON);
+        let mut plain = models.clone();
+        plain.insert(CONTENT_TYPE, JSON);
+        let mut stream = plain.clone();
+        stream.insert(ACCEPT, EVENT_STREAM);
+        Ok(Self {
+            plain,
+            stream,
+            models,
+        })
+    }
+}
+
+/// Without what may hold a key.
 impl fmt::Debug for OpenAi {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("OpenAi")
-            .field("host", &self.completions.host_str())
-            .field("path", &self.completions.path())
-            .finish_non_exhaustive()
+        f.debug_tuple("OpenAi").field(&self.endpoint).finish()
     }
 }
 
@@ -117,9 +145,8 @@ impl Provider for OpenAi {
     async fn complete(&self, request: &ChatRequest) -> Result<Reply, Failure> {
         let deadline = Instant::now() + self.timeouts.total;
         within(deadline, Wait::Total, async {
-            let answer = self.ask(self.completion(request, JSON)).await?;
-            let (head, body) = answer.into_parts();
-            let body = body::whole(body, REPLY_LIMIT).await?;
+            let (head, body) = self.ask(request, &self.heads.plain).await?.into_parts();
+            let body = transport::whole(body, REPLY_LIMIT).await?;
             Reply::read(head.status, head::worth_passing(&head.headers), body)
         })
         .await
@@ -136,7 +163,7 @@ impl Provider for OpenAi {
             ..self.timeouts
         };
         let deadline = started + timeouts.first_token.min(timeouts.total);
-        let ask = self.ask(self.completion(request, EVENT_STREAM));
+        let ask = self.ask(request, &self.heads.stream);
         let (head, body) = within(deadline, Wait::FirstToken, ask).await?.into_parts();
         if head::is_document(&head.headers) {
             return Err(Failure::Garbled("it is not an event stream"));
@@ -152,13 +179,8 @@ impl Provider for OpenAi {
 
     async fn models(&self) -> Result<Vec<ModelCard>, Failure> {
         let deadline = Instant::now() + MODELS_PATIENCE;
-        within(deadline, Wait::Total, async {
-            let request = self.request(Method::GET, &self.models, JSON);
-            let answer = self.ask(request).await?;
-            let body = body::whole(answer.into_body(), MODELS_LIMIT).await?;
-            cards(&body).ok_or(Failure::Garbled("it is not a list of models"))
-        })
-        .await
+        let listed = self.models.list(&self.to.models, &self.heads.models);
+        within(deadline, Wait::Total, listed).await
     }
 }
 
@@ -170,52 +192,4 @@ async fn within<T>(
     timeout_at(deadline, answer)
         .await
         .unwrap_or(Err(Failure::Late(wait)))
-}
-
-fn unanswered(error: reqwest::Error) -> Failure {
-    // A URL may hold a key in its query.
-    let error = error.without_url();
-    match (error.is_connect(), error.is_timeout()) {
-        (true, true) => Failure::Late(Wait::Connect),
-        (true, false) => Failure::Unreachable(error.into()),
-        _ => Failure::Cut(Some(error.into())),
-    }
-}
-
-/// The verdict stands, whether its body can be read or not.
-async fn refusal(answer: http::Response<Body>) -> Refusal {
-    let (head, body) = answer.into_parts();
-    let deadline = Instant::now() + REFUSAL_PATIENCE;
-    let body = within(deadline, Wait::Total, body::whole(body, REFUSAL_LIMIT)).await;
-    Refusal {
-        status: head.status,
-        headers: head::worth_passing(&head.headers),
-        is_whole: body.is_ok(),
-        body: body.unwrap_or_default(),
-    }
-}
-
-/// Reads `{"data":[…]}` or a bare array; an entry without an id is left out.
-fn cards(body: &[u8]) -> Option<Vec<ModelCard>> {
-    #[derive(Deserialize)]
-    struct List<'a> {
-        #[serde(borrow)]
-        data: Vec<&'a RawValue>,
-    }
-    #[derive(Deserialize)]
-    struct Card {
-        id: String,
-    }
-    let entries = serde_json::from_slice::<List<'_>>(body)
-        .map(|list| list.data)
-        .or_else(|_| serde_json::from_slice(body))
-        .ok()?;
-    let card = |json: &RawValue| {
-        let Card { id } = serde_json::from_str(json.get()).ok()?;
-        Some(ModelCard {
-            id,
-            json: json.to_owned(),
-        })
-    };
-    Some(entries.into_iter().filter_map(card).collect())
 }

@@ -3,17 +3,18 @@
 use std::sync::Arc;
 
 use serde::de::{IgnoredAny, MapAccess};
-use serde_json::error::Category;
 use serde_json::value::RawValue;
 
+use super::Task;
 use crate::error::{Error, Kind, Result};
 use crate::llm::json::{Members, Name, Object};
 
 /// A member that we read.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Field {
     Model,
     Messages,
+    Input,
     Stream,
     StreamOptions,
     MaxTokens,
@@ -26,12 +27,13 @@ pub(super) enum Field {
 #[derive(Default)]
 pub(super) struct Fields<'a> {
     values: [Option<&'a RawValue>; Field::COUNT],
-    twice: Option<Field>,
+    /// Those that occur again.
+    twice: Vec<Field>,
 }
 
 impl<'a> Fields<'a> {
     /// Reads a body that is one JSON object.
-    pub(super) fn read(body: &'a [u8]) -> Result<Self> {
+    pub(super) fn read(body: &'a [u8], task: Task) -> Result<Self> {
         if body.starts_with(b"\xEF\xBB\xBF") {
             return Err(not_json("The body begins with a byte-order mark.".into()));
         }
@@ -40,8 +42,9 @@ impl<'a> Fields<'a> {
         if text.trim().is_empty() {
             return Err(not_json("The body is empty.".into()));
         }
-        let Object(fields) = serde_json::from_str::<Object<Self>>(text).map_err(|e| unread(&e))?;
-        match fields.twice {
+        let Object(fields) =
+            serde_json::from_str::<Object<Self>>(text).map_err(|_| unread(text))?;
+        match fields.twice.iter().find(|field| field.is_of(task)) {
             Some(field) => Err(twice(field.name())),
             None => Ok(fields),
         }
@@ -72,6 +75,16 @@ impl<'a> Fields<'a> {
             Ok(value)
         } else {
             Err(refused(field.name(), "must be an array"))
+        }
+    }
+
+    /// A text, or an array of whatever.
+    pub(super) fn text_or_array(&self, field: Field) -> Result<&'a str> {
+        let value = self.required(field)?;
+        if value.starts_with(['"', '[']) {
+            Ok(value)
+        } else {
+            Err(refused(field.name(), "must be a string or an array"))
         }
     }
 
@@ -108,7 +121,7 @@ impl<'de> Members<'de> for Fields<'de> {
             };
             let seen = fields.values[field as usize].replace(members.next_value()?);
             if seen.is_some() {
-                fields.twice = Some(field);
+                fields.twice.push(field);
             }
         }
         Ok(fields)
@@ -116,12 +129,13 @@ impl<'de> Members<'de> for Fields<'de> {
 }
 
 impl Field {
-    const COUNT: usize = 8;
+    const COUNT: usize = 9;
 
     fn named(name: &[u8]) -> Option<Self> {
         Some(match name {
             b"model" => Self::Model,
             b"messages" => Self::Messages,
+            b"input" => Self::Input,
             b"stream" => Self::Stream,
             b"stream_options" => Self::StreamOptions,
             b"max_tokens" => Self::MaxTokens,
@@ -132,10 +146,19 @@ impl Field {
         })
     }
 
+    /// Whether we read it of such a request.
+    fn is_of(self, task: Task) -> bool {
+        match task {
+            Task::Chat => self != Self::Input,
+            Task::Embeddings => matches!(self, Self::Model | Self::Input | Self::User),
+        }
+    }
+
     fn name(self) -> &'static str {
         match self {
             Self::Model => "model",
             Self::Messages => "messages",
+            Self::Input => "input",
             Self::Stream => "stream",
             Self::StreamOptions => "stream_options",
             Self::MaxTokens => "max_tokens",
@@ -156,18 +179,19 @@ fn refused(name: &'static str, rule: &'static str) -> Error {
     Error::new(Kind::Malformed, "invalid_request", message).at(name)
 }
 
-fn unread(error: &serde_json::Error) -> Error {
-    let (line, column) = (error.line(), error.column());
-    match error.classify() {
-        Category::Data => {
-            let message = "The body must be a JSON object.";
-            Error::new(Kind::Malformed, "invalid_request", message)
-        }
-        Category::Eof => not_json("The body is not valid JSON: it ends too early.".into()),
-        Category::Syntax | Category::Io => not_json(format!(
-            "The body is not valid JSON: see line {line}, column {column}."
-        )),
+/// Why a body was not read as an object.
+fn unread(text: &str) -> Error {
+    let Err(error) = serde_json::from_str::<IgnoredAny>(text) else {
+        let message = "The body must be a JSON object.";
+        return Error::new(Kind::Malformed, "invalid_request", message);
+    };
+    if error.is_eof() {
+        return not_json("The body is not valid JSON: it ends too early.".into());
     }
+    let (line, column) = (error.line(), error.column());
+    not_json(format!(
+        "The body is not valid JSON: see line {line}, column {column}."
+    ))
 }
 
 fn not_json(message: String) -> Error {

@@ -1,4 +1,4 @@
-//! A chat request: the bytes as they came, and a view of the few members that we act on.
+//! A request: the bytes as they came, and a view of the few members that we act on.
 
 mod fields;
 mod options;
@@ -17,14 +17,24 @@ use fields::{Field, Fields};
 use options::UsageOption;
 pub use prompt::PromptSize;
 
-/// A chat completion request. Its bytes go on as they came, but for the edits of
-/// [`ChatRequest::for_upstream`]. Cloning it copies pointers.
+/// What is asked of a model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Task {
+    Chat,
+    /// Vectors for texts. They are never streamed.
+    Embeddings,
+}
+
+/// A request for chat completions, or for embeddings. Its bytes go on as they came, but for the edits
+/// of [`ChatRequest::for_upstream`]. Cloning it copies pointers.
 #[derive(Clone)]
 pub struct ChatRequest {
+    task: Task,
     body: Bytes,
     model: Arc<str>,
     model_at: Span,
-    messages_at: Span,
+    /// The messages, or the input.
+    prompt_at: Span,
     is_stream: bool,
     usage: UsageOption,
     n: Option<u64>,
@@ -34,10 +44,10 @@ pub struct ChatRequest {
 impl ChatRequest {
     /// Reads the members that we act on. What we do not read is the upstream's to judge.
     pub fn view(body: Bytes) -> Result<Self> {
-        let fields = Fields::read(&body)?;
+        let fields = Fields::read(&body, Task::Chat)?;
         let model = fields.model()?;
         let model_at = json::span(&body, fields.required(Field::Model)?);
-        let messages_at = json::span(&body, fields.array(Field::Messages)?);
+        let prompt_at = json::span(&body, fields.array(Field::Messages)?);
         let is_stream = fields.flag(Field::Stream)?;
         let usage = UsageOption::read(&body, fields.get(Field::StreamOptions))?;
         let n = fields.count(Field::N)?;
@@ -46,14 +56,35 @@ impl ChatRequest {
         let output_limit = old?.max(new?);
 
         Ok(Self {
+            task: Task::Chat,
             body,
             model,
             model_at,
-            messages_at,
+            prompt_at,
             is_stream,
             usage,
             n,
             output_limit,
+        })
+    }
+
+    /// Likewise, of a request for embeddings.
+    pub fn view_embeddings(body: Bytes) -> Result<Self> {
+        let fields = Fields::read(&body, Task::Embeddings)?;
+        let model = fields.model()?;
+        let model_at = json::span(&body, fields.required(Field::Model)?);
+        let prompt_at = json::span(&body, fields.text_or_array(Field::Input)?);
+
+        Ok(Self {
+            task: Task::Embeddings,
+            body,
+            model,
+            model_at,
+            prompt_at,
+            is_stream: false,
+            usage: UsageOption::Foreign,
+            n: None,
+            output_limit: None,
         })
     }
 
@@ -84,10 +115,14 @@ impl ChatRequest {
             body: json::splice(&self.body, &edits),
             model: model.into(),
             model_at: json::moved(&self.model_at, &edits),
-            messages_at: json::moved(&self.messages_at, &edits),
+            prompt_at: json::moved(&self.prompt_at, &edits),
             usage,
             ..*self
         }
+    }
+
+    pub fn task(&self) -> Task {
+        self.task
     }
 
     /// What goes upstream.
@@ -118,20 +153,24 @@ impl ChatRequest {
         self.output_limit
     }
 
-    /// Walks the messages at each call; only an estimate needs it.
+    /// Walks the prompt at each call; only an estimate needs it.
     pub fn prompt_size(&self) -> PromptSize {
-        PromptSize::of(self.messages())
+        match self.task {
+            Task::Chat => PromptSize::of(self.prompt()),
+            Task::Embeddings => PromptSize::of_input(self.prompt()),
+        }
     }
 
-    /// The `messages` array as it came.
-    pub(super) fn messages(&self) -> &str {
-        std::str::from_utf8(&self.body[self.messages_at.clone()]).unwrap_or_default()
+    /// The `messages` array or the `input` as it came.
+    pub(super) fn prompt(&self) -> &str {
+        std::str::from_utf8(&self.body[self.prompt_at.clone()]).unwrap_or_default()
     }
 }
 
 impl fmt::Debug for ChatRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ChatRequest")
+            .field("task", &self.task)
             .field("model", &self.model)
             .field("is_stream", &self.is_stream)
             .field("bytes", &self.body.len())

@@ -9,9 +9,11 @@ use crate::llm::json::{Array, Members, Name, Object, Sum};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PromptSize {
     pub messages: u64,
-    /// Characters of message text.
+    /// Characters of text.
     pub characters: u64,
     pub images: u64,
+    /// What came as tokens.
+    pub tokens: u64,
 }
 
 impl PromptSize {
@@ -22,10 +24,51 @@ impl PromptSize {
             Err(_) => Self {
                 messages: 1,
                 characters: messages.len() as u64,
-                images: 0,
+                ..Self::default()
             },
         }
     }
+
+    /// Sums up the `input` of a request for embeddings: a text, tokens, or many of either.
+    pub(super) fn of_input(input: &str) -> Self {
+        let mut size = Self::default();
+        if input.starts_with('"') {
+            size.characters = characters(input);
+        } else if let Ok(Array(Inputs(inputs))) = serde_json::from_str(input) {
+            size = inputs;
+        }
+        size
+    }
+}
+
+#[derive(Default)]
+struct Inputs(PromptSize);
+
+impl<'de> Sum<'de> for Inputs {
+    type Item = &'de RawValue;
+
+    fn add(&mut self, input: Self::Item) {
+        match input.get().as_bytes().first() {
+            Some(b'"') => self.0.characters += characters(input.get()),
+            Some(b'[') => self.0.tokens += tokens(input.get()),
+            _ => self.0.tokens += 1,
+        }
+    }
+}
+
+#[derive(Default)]
+struct Count(u64);
+
+impl Sum<'_> for Count {
+    type Item = IgnoredAny;
+
+    fn add(&mut self, _: Self::Item) {
+        self.0 += 1;
+    }
+}
+
+fn tokens(array: &str) -> u64 {
+    serde_json::from_str(array).map_or(0, |Array(Count(tokens))| tokens)
 }
 
 impl Sum<'_> for PromptSize {
@@ -165,7 +208,29 @@ mod tests {
             messages,
             characters,
             images,
+            tokens: 0,
         }
+    }
+
+    #[test]
+    fn an_input_is_texts_or_tokens() {
+        let input = |characters, tokens| PromptSize {
+            characters,
+            tokens,
+            ..PromptSize::default()
+        };
+        for (json, wanted) in [
+            (r#""""#, input(0, 0)),
+            (r#""h\u00e9""#, input(2, 0)),
+            (r#"["ab", "c"]"#, input(3, 0)),
+            ("[1, 2,3]", input(0, 3)),
+            (r#"[[1,2],[3],[],"ab"]"#, input(2, 3)),
+            ("[]", input(0, 0)),
+        ] {
+            assert_eq!(PromptSize::of_input(json), wanted, "{json}");
+        }
+        let deep = "[".repeat(100_000) + &"]".repeat(100_000);
+        assert_eq!(PromptSize::of_input(&deep), input(0, 1));
     }
 
     #[test]

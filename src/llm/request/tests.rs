@@ -2,7 +2,7 @@ use bytes::Bytes;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::ChatRequest;
+use super::{ChatRequest, Task};
 use crate::error::{Error, Kind};
 
 fn view(body: &str) -> ChatRequest {
@@ -137,7 +137,48 @@ fn a_request_can_be_edited_again_for_the_next_upstream() {
         r#"{"stream":true,"model":"b","stream_options":{"include_usage":true},"messages":[{"content":"hi"}]}"#
     );
     assert!(second.wants_usage() && !first.wants_usage());
-    assert_eq!(second.messages(), r#"[{"content":"hi"}]"#);
+    assert_eq!(second.prompt(), r#"[{"content":"hi"}]"#);
+}
+
+#[test]
+fn a_request_for_embeddings_is_read_by_its_own_members() {
+    let body =
+        r#"{"input":["Grüße","a\u0062"],"model":"m","stream":7,"stream":8,"messages":1,"n":-1}"#;
+    let request = ChatRequest::view_embeddings(Bytes::from_static(body.as_bytes())).unwrap();
+
+    assert_eq!((request.task(), request.model()), (Task::Embeddings, "m"));
+    assert!(!request.is_stream() && !request.wants_usage());
+    assert_eq!((request.n(), request.output_limit()), (1, None));
+    assert_eq!(request.prompt_size().characters, 7);
+    assert_eq!(request.for_upstream("m", true).body(), body);
+    let renamed = request.for_upstream("up", true);
+    assert_eq!(renamed.body(), &body.replace("\"m\"", "\"up\""));
+    assert_eq!(renamed.prompt(), request.prompt());
+}
+
+#[test]
+fn a_chat_may_say_what_it_likes_of_inputs() {
+    let body = r#"{"input":1,"input":2,"model":"m","messages":[]}"#;
+
+    assert_eq!(view(body).body(), body);
+}
+
+#[test]
+fn a_request_for_embeddings_needs_its_model_and_its_input() {
+    for (body, field) in [
+        (r#"{"input":"a"}"#, "model"),
+        (r#"{"model":"m"}"#, "input"),
+        (r#"{"model":"m","input":null}"#, "input"),
+        (r#"{"model":"m","input":7}"#, "input"),
+        (r#"{"model":"m","input":{}}"#, "input"),
+        (r#"{"model":"m","input":"a","\u0069nput":"b"}"#, "input"),
+        (r#"{"model":"m","input":"a","user":"b","user":"c"}"#, "user"),
+    ] {
+        let body = Bytes::from_static(body.as_bytes());
+        let error = ChatRequest::view_embeddings(body.clone()).unwrap_err();
+
+        assert_eq!(error.fields[0].name, field, "{body:?}");
+    }
 }
 
 #[test]
@@ -154,9 +195,19 @@ fn what_is_not_json_says_where() {
             "The body is not valid JSON: see line 1, column 6.",
         ),
         ("{}x", "The body is not valid JSON: see line 1, column 3."),
+        ("[1,", "The body is not valid JSON: it ends too early."),
+        ("[1 2]", "The body is not valid JSON: see line 1, column 4."),
         (
             "{\"a\":\"\u{1}\"}",
             "The body is not valid JSON: see line 1, column 6.",
+        ),
+        (
+            "{\"a\u{1}\":1}",
+            "The body is not valid JSON: see line 1, column 3.",
+        ),
+        (
+            "{\"\\u0061\u{1}\":1}",
+            "The body is not valid JSON: see line 1, column 8.",
         ),
         ("\u{feff}{}", "The body begins with a byte-order mark."),
     ] {
@@ -243,7 +294,7 @@ fn a_count_is_null_or_a_whole_number() {
 
 #[test]
 fn a_body_that_is_no_object_is_refused() {
-    for body in ["[]", "null", "7", "\"text\""] {
+    for body in ["[]", "null", "7", "1e400", "\"text\""] {
         let error = refusal(body);
 
         assert_eq!(error.code, "invalid_request");
@@ -322,8 +373,8 @@ proptest! {
             Some(_) => {}
         }
         prop_assert_eq!(sent, wanted);
-        prop_assert_eq!(edited.messages().replace([' ', '\n'], ""), r#"[{"content":"é"}]"#);
-        prop_assert!(serde_json::from_str::<Value>(edited.messages()).is_ok());
+        prop_assert_eq!(edited.prompt().replace([' ', '\n'], ""), r#"[{"content":"é"}]"#);
+        prop_assert!(serde_json::from_str::<Value>(edited.prompt()).is_ok());
         // What was edited reads like any other request, and needs no second edit.
         let again = ChatRequest::view(edited.body().clone());
         prop_assert!(upstream.trim().is_empty() == again.is_err());

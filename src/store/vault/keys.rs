@@ -3,7 +3,7 @@
 use futures_util::TryFutureExt;
 use sqlx::types::Json;
 
-use crate::domain::{KeyId, Name, Scopes, Ts, UserId};
+use crate::domain::{Caps, FlatCaps, KeyId, Name, Scopes, Ts, UserId};
 use crate::error::Result;
 use crate::store::{Conn, Tx, Vault};
 
@@ -20,6 +20,8 @@ pub struct Kept {
     pub name: Name,
     pub scopes: Json<Scopes>,
     pub models: Json<Option<Vec<String>>>,
+    #[sqlx(flatten)]
+    pub caps: Caps,
     pub created_at: Ts,
     pub expires_at: Ts,
     pub last_used_at: Option<Ts>,
@@ -27,8 +29,10 @@ pub struct Kept {
 
 pub async fn add(tx: &mut Tx<Vault>, owner: &UserId, key: &Kept) -> Result<()> {
     const SQL: &str = "INSERT INTO api_keys (id, user_id, lookup, hash, last_four, name, scopes,
-                                             models, created_at, expires_at)
-                       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
+                                             models, created_at, expires_at, budget_microusd,
+                                             budget_period, rpm, tpm)
+                       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)";
+    let caps = FlatCaps::from(key.caps);
     on!(tx, |c| sqlx::query(SQL)
         .bind(key.id)
         .bind(owner)
@@ -40,6 +44,10 @@ pub async fn add(tx: &mut Tx<Vault>, owner: &UserId, key: &Kept) -> Result<()> {
         .bind(&key.models)
         .bind(key.created_at)
         .bind(key.expires_at)
+        .bind(caps.budget_microusd)
+        .bind(caps.budget_period)
+        .bind(caps.rpm)
+        .bind(caps.tpm)
         .execute(c)
         .map_ok(drop))?;
     Ok(())
@@ -48,6 +56,7 @@ pub async fn add(tx: &mut Tx<Vault>, owner: &UserId, key: &Kept) -> Result<()> {
 /// The key with this public part, whether it has expired or not.
 pub async fn by_lookup(conn: &mut Conn<Vault>, lookup: &str) -> Result<Option<Kept>> {
     const SQL: &str = "SELECT id, user_id, lookup, hash, last_four, name, scopes, models,
+                              budget_microusd, budget_period, rpm, tpm,
                               created_at, expires_at, last_used_at
                        FROM api_keys WHERE lookup = $1";
     Ok(on!(conn, |c| sqlx::query_as::<_, Kept>(SQL)
@@ -58,6 +67,7 @@ pub async fn by_lookup(conn: &mut Conn<Vault>, lookup: &str) -> Result<Option<Ke
 /// The key with this id, if it is `owner`'s, whether it has expired or not.
 pub async fn by_id(conn: &mut Conn<Vault>, owner: &UserId, id: KeyId) -> Result<Option<Kept>> {
     const SQL: &str = "SELECT id, user_id, lookup, hash, last_four, name, scopes, models,
+                              budget_microusd, budget_period, rpm, tpm,
                               created_at, expires_at, last_used_at
                        FROM api_keys WHERE user_id = $1 AND id = $2";
     Ok(on!(conn, |c| sqlx::query_as::<_, Kept>(SQL)
@@ -74,6 +84,7 @@ pub async fn page(
     offset: i64,
 ) -> Result<Vec<Kept>> {
     const SQL: &str = "SELECT id, user_id, lookup, hash, last_four, name, scopes, models,
+                              budget_microusd, budget_period, rpm, tpm,
                               created_at, expires_at, last_used_at
                        FROM api_keys WHERE user_id = $1 ORDER BY id DESC LIMIT $2 OFFSET $3";
     Ok(on!(conn, |c| sqlx::query_as::<_, Kept>(SQL)

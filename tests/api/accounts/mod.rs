@@ -8,6 +8,7 @@ mod me;
 mod proxies;
 mod register;
 mod sessions;
+mod users;
 
 use serde_json::{Value, json};
 

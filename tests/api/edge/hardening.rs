@@ -89,6 +89,7 @@ async fn nothing_about_accounts_keys_or_chats_is_kept_by_a_cache() {
             "/api/v1/auth/nothing",
             "/api/v1/api-keys",
             "/api/v1/api-keys/7",
+            "/api/v1/users",
             "/api/v1/usage",
             "/api/v1/status/user",
             "/status/user",

@@ -33,7 +33,7 @@ async fn an_unknown_path_is_404_in_the_manner_of_its_branch() {
         "/v1/",
         "/v1/nothing/at/all",
         "/api/v1/chat/completions/7",
-        "/api/v1/embeddings",
+        "/api/v1/embeddings/7",
     ] {
         let error = openai_refusal(&app.anonymous().get(path).await, 404, "not_found");
         assert_eq!(error["type"], "invalid_request_error", "{path}");

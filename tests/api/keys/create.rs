@@ -16,6 +16,8 @@ async fn a_new_key_is_shown_once_with_all_that_is_known_of_it() {
         "scopes": ["completions", "models", "completions"],
         "models": ["gpt-4o", "a/b"],
         "expires_at": "2026-12-01T00:00:00+01:00",
+        "budget_microusd": 5_000_000,
+        "rpm": 60,
     });
     let reply = ada.post(KEYS, wanted).await;
 
@@ -40,6 +42,10 @@ async fn a_new_key_is_shown_once_with_all_that_is_known_of_it() {
             "created_at": "2026-11-21T09:30:00Z",
             "expires_at": "2026-11-30T23:00:00Z",
             "last_used_at": null,
+            "budget_microusd": 5_000_000,
+            "budget_period": "month",
+            "rpm": 60,
+            "tpm": null,
         })
     );
 }
@@ -57,6 +63,9 @@ async fn a_key_of_which_nothing_is_said_may_all_for_ninety_days() {
         (&Value::Null, &Value::Null)
     );
     assert_eq!(key["expires_at"], "2027-02-19T09:30:00Z");
+    for cap in ["budget_microusd", "budget_period", "rpm", "tpm"] {
+        assert_eq!(key[cap], Value::Null, "{cap}");
+    }
 }
 
 #[tokio::test]
@@ -79,6 +88,13 @@ async fn what_breaks_a_rule_is_422_and_named() {
         ("expires_at", "expires_at", json!("2027-11-23T09:30:00Z")),
         ("expires_at", "expires_at", json!("tomorrow")),
         ("expires_at", "expires_at", json!(1_800_000_000)),
+        ("budget_microusd", "budget_microusd", json!(-1)),
+        ("budget_microusd", "budget_microusd", json!(0.5)),
+        ("budget_microusd", "budget_microusd", json!(i64::MAX)),
+        ("budget_period", "budget_period", json!("month")),
+        ("budget_period", "budget_period", json!("year")),
+        ("rpm", "rpm", json!(0)),
+        ("tpm", "tpm", json!("many")),
     ] {
         let mut wanted = json!({"name": "k"});
         wanted[field] = value.clone();

@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use tokio::time::sleep;
+
 use crate::support::upstream::Script;
 use crate::support::{Row, Wire};
 
@@ -10,84 +12,150 @@ use super::{PATH, PROMPT, ROLE, Scene, WORD, ask, ask_stream, stream};
 /// A tenth of a second on a quiet machine; tests share theirs.
 const SOON: Duration = Duration::from_secs(2);
 
-/// Asks, waits for as many frames, hangs up, and gives the row that is left.
-async fn hang_up(script: Script, body: serde_json::Value, frames: usize) -> Row {
-    let scene = Scene::set().await;
-    let program = scene.program().await;
-    let listening = scene.app.listen().await;
-    scene.upstream.answers(script);
-    let mut caller = Wire::connect(listening.address).await;
-    let credentials = [("authorization", program.authorization())];
-    caller
-        .post(PATH, &credentials, body.to_string().as_bytes())
-        .await;
-    scene.upstream.request().await;
-    if frames > 0 {
-        caller.head().await;
-    }
-    for _ in 0..frames {
-        caller.chunk().await.unwrap();
+/// How often each window is tried.
+const TIMES: usize = 10;
+
+/// Where a caller leaves.
+struct Window {
+    relay: &'static str,
+    script: Script,
+    body: serde_json::Value,
+    /// What has been received by then: None is not even a head.
+    received: Option<String>,
+}
+
+impl Window {
+    /// Asks, waits for what is to come, hangs up, and gives the rows that are left.
+    async fn hang_up(self) -> Vec<Row> {
+        let scene = Scene::with(self.relay, "").await;
+        let program = scene.program().await;
+        let listening = scene.app.listen().await;
+        for time in 1..=TIMES {
+            scene.upstream.answers(self.script.clone());
+            let mut caller = Wire::connect(listening.address).await;
+            let credentials = [("authorization", program.authorization())];
+            caller
+                .post(PATH, &credentials, self.body.to_string().as_bytes())
+                .await;
+            scene.upstream.asked_times(time).await;
+            self.wait(&mut caller).await;
+
+            let left_at = Instant::now();
+            drop(caller);
+
+            let took = scene.upstream.closed_times(time).await - left_at;
+            assert!(took < SOON, "the upstream saw it after {took:?}");
+        }
+        let rows = scene.app.ledger(TIMES).await;
+        for row in &rows {
+            assert_eq!((row.status.as_str(), row.attempts), ("cancelled", 1));
+            assert_eq!((row.prompt_tokens, row.estimated), (PROMPT, 1));
+        }
+        rows
     }
 
-    let left_at = Instant::now();
-    drop(caller);
-
-    let took = scene.upstream.closed().await - left_at;
-    assert!(took < SOON, "the upstream saw it after {took:?}");
-    let row = scene.app.row().await;
-    assert_eq!((row.status.as_str(), row.attempts), ("cancelled", 1));
-    assert_eq!((row.prompt_tokens, row.estimated), (PROMPT, 1));
-    row
+    async fn wait(&self, caller: &mut Wire) {
+        let Some(wanted) = &self.received else {
+            // The upstream's part of the script comes in the meantime.
+            return sleep(Duration::from_millis(30)).await;
+        };
+        assert_eq!(caller.head().await.status, 200);
+        let mut received = Vec::new();
+        while received.len() < wanted.len() {
+            received.extend(caller.chunk().await.unwrap());
+        }
+        assert_eq!(String::from_utf8(received).unwrap(), *wanted);
+    }
 }
 
 #[tokio::test]
 async fn a_caller_may_leave_before_the_upstreams_head() {
     for body in [ask(), ask_stream()] {
-        let row = hang_up(Script::raw(""), body, 0).await;
+        let window = Window {
+            relay: "",
+            script: Script::raw(""),
+            body,
+            received: None,
+        };
 
-        assert_eq!((row.http_status, row.completion_tokens), (None, 0));
+        for row in window.hang_up().await {
+            assert_eq!((row.http_status, row.completion_tokens), (None, 0));
+        }
     }
 }
 
 #[tokio::test]
-async fn a_caller_may_leave_between_the_head_and_the_first_frame() {
-    let row = hang_up(Script::stream().hang(), ask_stream(), 0).await;
+async fn a_caller_may_leave_before_the_first_word() {
+    for script in [Script::stream().hang(), stream(&[ROLE]).hang()] {
+        let window = Window {
+            relay: "",
+            script,
+            body: ask_stream(),
+            received: None,
+        };
 
-    assert_eq!((row.http_status, row.completion_tokens), (None, 0));
+        for row in window.hang_up().await {
+            assert_eq!((row.http_status, row.completion_tokens), (None, 0));
+            assert_eq!(row.ttft_ms, None);
+        }
+    }
 }
 
 #[tokio::test]
-async fn a_caller_may_leave_before_the_first_word() {
-    let row = hang_up(stream(&[ROLE]).hang(), ask_stream(), 1).await;
+async fn a_caller_with_a_head_may_leave_before_the_upstream_has_one_or_a_word() {
+    for script in [
+        Script::raw(""),
+        Script::stream().hang(),
+        stream(&[ROLE]).hang(),
+    ] {
+        let window = Window {
+            relay: "commit_after = \"0s\"\nkeepalive_interval = \"20ms\"",
+            script,
+            body: ask_stream(),
+            received: Some(": keep-alive\n\n".repeat(2)),
+        };
 
-    assert_eq!((row.http_status, row.completion_tokens), (Some(200), 0));
+        for row in window.hang_up().await {
+            assert_eq!((row.completion_tokens, row.ttft_ms), (0, None));
+        }
+    }
 }
 
 #[tokio::test]
 async fn a_caller_may_leave_in_the_middle_of_a_stream() {
-    let script = stream(&[ROLE])
-        .pause(30)
-        .send(WORD)
-        .pause(30)
-        .send(WORD)
-        .hang();
+    let window = Window {
+        relay: "",
+        script: stream(&[ROLE])
+            .pause(30)
+            .send(WORD)
+            .pause(30)
+            .send(WORD)
+            .hang(),
+        body: ask_stream(),
+        received: Some([ROLE, WORD, WORD].concat()),
+    };
 
-    let row = hang_up(script, ask_stream(), 3).await;
-
-    assert_eq!(row.http_status, Some(200));
-    assert!(
-        row.completion_tokens > 0 && row.ttft_ms.is_some(),
-        "{row:?}"
-    );
+    for row in window.hang_up().await {
+        assert_eq!(row.http_status, Some(200));
+        assert!(
+            row.completion_tokens > 0 && row.ttft_ms.is_some(),
+            "{row:?}"
+        );
+    }
 }
 
 #[tokio::test]
 async fn a_caller_may_leave_in_the_middle_of_a_plain_answer() {
-    let script = Script::json(200, "{\"choices\":[").promising(1_000).hang();
+    let window = Window {
+        relay: "",
+        script: Script::json(200, "{\"choices\":[").promising(1_000).hang(),
+        body: ask(),
+        received: None,
+    };
 
-    let row = hang_up(script, ask(), 0).await;
-
-    assert_eq!(row.http_status, None);
+    for row in window.hang_up().await {
+        assert_eq!(row.http_status, None);
+    }
 }
 
 #[tokio::test]

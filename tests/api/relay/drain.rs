@@ -10,7 +10,8 @@ use crate::support::upstream::Script;
 use crate::support::{Actor, Wire};
 
 use super::{
-    DONE, PATH, STOP, Scene, WORD, ask, ask_stream, configured_with, last_words, provider, stream,
+    DONE, PATH, ROLE, STOP, Scene, WORD, ask, ask_stream, configured_with, last_words, provider,
+    stream,
 };
 
 async fn asked(listening: &Listening, program: &Actor<'_>, body: serde_json::Value) -> Wire {
@@ -193,4 +194,44 @@ async fn nothing_new_is_taken_once_the_end_has_begun() {
     );
     assert!(running.is_closed().await);
     ended.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn who_has_a_head_and_no_answer_yet_is_told_too() {
+    let upstream = crate::support::upstream::Upstream::start().await;
+    let toml = format!(
+        "[relay]\ncommit_after = \"0s\"\n{}",
+        provider("up", &upstream.url())
+    );
+    let app = configured_with(&toml, &[("SHUTDOWN_TIMEOUT_SECONDS", "2")]).await;
+    let scene = Scene { upstream, app };
+    let program = scene.program().await;
+    let listening = scene.app.listen().await;
+    let mut callers = Vec::new();
+    for script in [Script::raw(""), stream(&[ROLE]).hang()] {
+        scene.upstream.answers(script);
+        let mut caller = asked(&listening, &program, ask_stream()).await;
+        assert_eq!(caller.head().await.status, 200);
+        callers.push(caller);
+    }
+    scene.upstream.asked_times(2).await;
+
+    let signalled = Instant::now();
+    let ended = listening.begin_to_stop();
+    for caller in &mut callers {
+        let said = String::from_utf8(caller.rest().await).unwrap();
+        assert_eq!(last_words(&said)["code"], "service_unavailable", "{said}");
+    }
+    ended.await.unwrap().unwrap();
+
+    assert!(
+        signalled.elapsed() < Duration::from_secs(2),
+        "{:?}",
+        signalled.elapsed()
+    );
+    let rows = scene.app.ledger_now().await;
+    assert_eq!(rows.len(), 2);
+    for row in rows {
+        assert_eq!((row.status.as_str(), row.http_status), ("error", Some(503)));
+    }
 }

@@ -1,12 +1,14 @@
-//! The next target, until the first frame has come and never after.
+//! The next target, until the first content has come and never after.
+
+use std::time::Duration;
 
 use tokio::net::TcpListener;
 
-use crate::support::TestApp;
 use crate::support::upstream::{Script, Upstream};
 
 use super::{
-    DONE, PATH, REPLY, ROLE, WORD, ask, ask_stream, configured, error, last_words, provider, stream,
+    DONE, PATH, REPLY, ROLE, WORD, ask, ask_stream, configured, error, last_words, provider,
+    stream, two,
 };
 
 async fn closed_port() -> String {
@@ -14,30 +16,20 @@ async fn closed_port() -> String {
     format!("http://{}/v1", listener.local_addr().unwrap())
 }
 
-/// `public` at the first, else at the second.
-async fn two(first: &str, second: &str, relay: &str) -> TestApp {
-    configured(&format!(
-        "[relay]\n{relay}\n{}{}[models.public]\ntargets = [\"first/a\", \"second/b\"]\n",
-        provider("first", first),
-        provider("second", second)
-    ))
-    .await
-}
-
 #[tokio::test]
 async fn whatever_is_the_firsts_fault_the_second_is_asked() {
     let (first, second) = (Upstream::start().await, Upstream::start().await);
     let app = two(
-        &first.url(),
-        &second.url(),
-        "first_token_timeout = \"300ms\"",
+        &first,
+        &second,
+        "first_token_timeout = \"300ms\"\nbreaker_failures = 100",
     )
     .await;
     let ada = app.sign_up("ada").await;
     let failures = [
         Script::json(500, "{}"),
         Script::json(529, "{}"),
-        Script::json(429, "{}").header("retry-after", "60"),
+        Script::json(429, "{}").header("retry-after", "7"),
         Script::json(401, "{}"),
         Script::json(402, "{}"),
         Script::json(302, "{}"),
@@ -71,6 +63,8 @@ async fn whatever_is_the_firsts_fault_the_second_is_asked() {
         };
         assert_eq!(reply.text(), wanted);
         assert_eq!(reply.header("retry-after"), "");
+        assert_eq!(reply.header("x-should-retry"), "");
+        app.advance(Duration::from_secs(7));
     }
     let sent = second.requests().pop().unwrap();
     assert!(sent.head.contains("Bearer sk-of-second"), "{}", sent.head);
@@ -88,7 +82,12 @@ async fn whatever_is_the_firsts_fault_the_second_is_asked() {
 #[tokio::test]
 async fn a_closed_port_is_passed_over() {
     let second = Upstream::start().await;
-    let app = two(&closed_port().await, &second.url(), "").await;
+    let app = configured(&format!(
+        "{}{}[models.public]\ntargets = [\"first/a\", \"second/b\"]\n",
+        provider("first", &closed_port().await),
+        provider("second", &second.url())
+    ))
+    .await;
     let ada = app.sign_up("ada").await;
     second.answers(stream(&[WORD, DONE]));
 
@@ -100,7 +99,7 @@ async fn a_closed_port_is_passed_over() {
 #[tokio::test]
 async fn a_mistake_of_the_callers_is_not_taken_to_the_second() {
     let (first, second) = (Upstream::start().await, Upstream::start().await);
-    let app = two(&first.url(), &second.url(), "").await;
+    let app = two(&first, &second, "").await;
     let ada = app.sign_up("ada").await;
     for status in [400, 404, 413, 422] {
         first.answers(Script::json(status, "{\"error\":{}}"));
@@ -111,9 +110,9 @@ async fn a_mistake_of_the_callers_is_not_taken_to_the_second() {
 }
 
 #[tokio::test]
-async fn once_a_frame_has_come_there_is_no_second_attempt() {
+async fn once_a_word_has_come_there_is_no_second_attempt() {
     let (first, second) = (Upstream::start().await, Upstream::start().await);
-    let app = two(&first.url(), &second.url(), "").await;
+    let app = two(&first, &second, "").await;
     let ada = app.sign_up("ada").await;
     first.answers(stream(&[ROLE, WORD]).cut());
 
@@ -129,7 +128,7 @@ async fn once_a_frame_has_come_there_is_no_second_attempt() {
 #[tokio::test]
 async fn the_last_verdict_wins() {
     let (first, second) = (Upstream::start().await, Upstream::start().await);
-    let app = two(&first.url(), &second.url(), "").await;
+    let app = two(&first, &second, "max_attempts = 2").await;
     let ada = app.sign_up("ada").await;
     first.answers(Script::json(500, "{}"));
     second.answers(
@@ -139,6 +138,7 @@ async fn the_last_verdict_wins() {
     second.answers(Script::json(503, "{}"));
 
     let busy = ada.post(PATH, ask()).await;
+    app.advance(Duration::from_secs(2));
     let down = ada.post(PATH, ask()).await;
 
     assert_eq!((busy.status, busy.header("retry-after")), (429, "2"));
@@ -156,7 +156,7 @@ async fn the_last_verdict_wins() {
 #[tokio::test]
 async fn no_more_targets_are_asked_than_attempts_are_allowed() {
     let (first, second) = (Upstream::start().await, Upstream::start().await);
-    let app = two(&first.url(), &second.url(), "max_attempts = 1").await;
+    let app = two(&first, &second, "max_attempts = 1").await;
     let ada = app.sign_up("ada").await;
     first.answers(Script::json(500, "{}"));
 

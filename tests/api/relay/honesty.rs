@@ -45,7 +45,7 @@ async fn a_stream_that_begins_with_an_error_has_not_begun() {
         "{}[models.two]\ntargets = [\"up/a\", \"other/b\"]\n",
         provider("other", &other.url())
     );
-    let scene = Scene::with("", &tables).await;
+    let scene = Scene::with("max_attempts = 2", &tables).await;
     let program = scene.program().await;
     let complaint = "data: {\"error\":{\"message\":\"overloaded\"}}\n\n";
     scene.upstream.answers(stream(&[complaint]));
@@ -54,6 +54,7 @@ async fn a_stream_that_begins_with_an_error_has_not_begun() {
     asked["model"] = json!("two");
 
     let passed = program.post(PATH, asked).await;
+    scene.upstream.answers(stream(&[complaint]));
     scene.upstream.answers(stream(&[complaint]));
     let alone = program.post(PATH, ask_stream()).await;
 
@@ -80,7 +81,7 @@ async fn an_error_behind_the_end_is_nobodys() {
 
 #[tokio::test]
 async fn a_refusal_that_breaks_off_is_502() {
-    let scene = Scene::set().await;
+    let scene = Scene::with("max_attempts = 1", "").await;
     let program = scene.program().await;
     for status in [400, 403, 429] {
         let cut = Script::json(status, "{\"error\":").promising(500).cut();
@@ -95,7 +96,7 @@ async fn a_refusal_that_breaks_off_is_502() {
 
 #[tokio::test]
 async fn a_prompt_counts_once_it_was_sent_whatever_came_of_it() {
-    let scene = Scene::with("total_timeout = \"300ms\"", "").await;
+    let scene = Scene::with("total_timeout = \"300ms\"\nmax_attempts = 1", "").await;
     let program = scene.program().await;
     let late = Script::json(200, REPLY).promising(10_000).hang();
     let cut = Script::json(200, REPLY).promising(10_000).cut();

@@ -1,16 +1,31 @@
 //! The main job: bytes in, bytes out, and a row for each.
 
+mod breaker;
+mod budgets;
 mod bytes;
 mod cancel;
+mod commit;
 mod drain;
+mod embeddings;
 mod failover;
+mod hold;
 mod honesty;
+mod idempotency;
+mod keepalive;
+mod keys;
+mod metrics;
 mod models;
+mod places;
+mod rates;
 mod refusals;
+mod retries;
+mod strategy;
 mod streams;
+mod taps;
 mod timeouts;
 mod usage;
 mod verdicts;
+mod wire_details;
 
 use serde_json::{Value, json};
 
@@ -72,6 +87,14 @@ fn provider(name: &str, url: &str) -> String {
     format!(
         "[providers.{name}]\nkind = \"openai\"\nbase_url = \"{url}\"\napi_key = \"sk-of-{name}\"\n"
     )
+}
+
+/// `public` at the first as `a`, at the second as `b`.
+async fn two(first: &Upstream, second: &Upstream, relay: &str) -> TestApp {
+    let public = "[models.public]\ntargets = [\"first/a\", \"second/b\"]\n";
+    let first = provider("first", &first.url());
+    let second = provider("second", &second.url());
+    configured(&format!("[relay]\n{relay}\n{first}{second}{public}")).await
 }
 
 async fn configured(toml: &str) -> TestApp {

@@ -165,7 +165,7 @@ async fn a_path_or_method_that_is_not_there_is_told_likewise() {
         "/v1/nothing",
         "/api/v1/chat/completions/x",
         "/v1/chat",
-        "/api/v1/embeddings",
+        "/api/v1/embeddings/x",
     ] {
         let reply = page.get(path).await;
         assert_eq!(
@@ -178,6 +178,7 @@ async fn a_path_or_method_that_is_not_there_is_told_likewise() {
         (Method::GET, PATH, "POST"),
         (Method::PUT, "/v1/chat/completions", "POST"),
         (Method::DELETE, "/v1/chat/completions/", "POST"),
+        (Method::GET, "/api/v1/embeddings", "POST"),
         (Method::POST, "/v1/models", "GET,HEAD"),
         (Method::DELETE, "/api/v1/models/public", "GET,HEAD"),
     ] {

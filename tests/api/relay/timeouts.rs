@@ -23,13 +23,14 @@ async fn a_plain_answer_that_takes_too_long_is_504_and_the_upstream_is_let_go() 
 }
 
 #[tokio::test]
-async fn a_stream_without_a_first_frame_is_504() {
+async fn a_stream_without_a_first_word_is_504() {
     let scene = Scene::with("first_token_timeout = \"300ms\"", "").await;
     let program = scene.program().await;
     for script in [
         Script::raw(""),
         Script::stream().hang(),
         stream(&["data: {\"cho"]).hang(),
+        stream(&[ROLE]).hang(),
     ] {
         scene.upstream.answers(script);
 
@@ -38,7 +39,7 @@ async fn a_stream_without_a_first_frame_is_504() {
         assert_eq!(reply.status, 504);
         assert_eq!(error(&reply)["code"], "upstream_timeout");
     }
-    for row in scene.app.ledger(3).await {
+    for row in scene.app.ledger(4).await {
         assert_eq!((row.status.as_str(), row.http_status), ("error", Some(504)));
     }
 }
@@ -54,7 +55,6 @@ async fn a_stream_that_falls_silent_ends_with_an_error() {
         endless = endless.pause(100).send(WORD);
     }
     for (name, script) in [
-        ("no first word", stream(&[ROLE]).hang()),
         ("silence", stream(&[ROLE, WORD]).hang()),
         ("no end", endless),
     ] {
@@ -70,7 +70,7 @@ async fn a_stream_that_falls_silent_ends_with_an_error() {
         );
         scene.upstream.closed().await;
     }
-    for row in scene.app.ledger(3).await {
+    for row in scene.app.ledger(2).await {
         assert_eq!(
             (row.status.as_str(), row.prompt_tokens),
             ("truncated", PROMPT)
@@ -106,4 +106,19 @@ async fn a_model_may_have_a_time_to_the_first_word_of_its_own() {
 
     assert_eq!(reply.status, 504);
     assert!(asked.elapsed().as_secs() < 5, "{:?}", asked.elapsed());
+}
+
+#[tokio::test]
+async fn an_answer_that_nobody_reads_does_not_last_for_ever() {
+    let scene = Scene::with("total_timeout = \"300ms\"", "").await;
+    let program = scene.program().await;
+    scene.upstream.answers(Script::stream().send(WORD).hang());
+
+    let unread = program.open(PATH, ask_stream()).await;
+
+    assert_eq!(unread.status(), 200);
+    scene.upstream.closed().await;
+    assert_eq!(scene.app.row().await.status, "cancelled");
+    let rest = axum::body::to_bytes(unread.into_body(), 1_000).await;
+    assert!(rest.is_err(), "it must not look complete");
 }

@@ -1,5 +1,7 @@
 //! What an upstream's answer becomes.
 
+use std::time::Duration;
+
 use tokio::net::TcpListener;
 
 use crate::support::TestApp;
@@ -58,7 +60,7 @@ async fn a_busy_upstream_is_429_with_its_own_words_and_its_own_wait() {
 
 #[tokio::test]
 async fn our_own_troubles_with_an_upstream_are_told_as_ours_and_without_its_words() {
-    let scene = Scene::set().await;
+    let scene = Scene::with("max_attempts = 1\nbreaker_failures = 100", "").await;
     let program = scene.program().await;
     let saying =
         |word: &str| format!("{{\"error\":{{\"message\":\"of sk-of-up\",\"code\":\"{word}\"}}}}");
@@ -93,6 +95,7 @@ async fn our_own_troubles_with_an_upstream_are_told_as_ours_and_without_its_word
             assert!(!reply.text().contains("sk-of-up"));
             assert_eq!(reply.header("location"), "");
             assert_eq!(reply.header("retry-after"), "3");
+            scene.app.advance(Duration::from_secs(3));
         }
     }
     assert_eq!(scene.upstream.requests().len(), 32);
@@ -113,7 +116,7 @@ async fn a_complaint_that_quotes_the_caller_is_still_the_callers() {
 
 #[tokio::test]
 async fn an_answer_that_cannot_be_used_is_502() {
-    let scene = Scene::set().await;
+    let scene = Scene::with("max_attempts = 1\nbreaker_failures = 100", "").await;
     let program = scene.program().await;
     for (name, script) in [
         (
@@ -168,7 +171,8 @@ async fn an_upstream_that_is_not_there_is_502() {
     let gone = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/v1", gone.local_addr().unwrap());
     drop(gone);
-    let app = configured(&provider("up", &url)).await;
+    let relay = "[relay]\nmax_attempts = 1\n";
+    let app = configured(&format!("{relay}{}", provider("up", &url))).await;
     let ada = app.sign_up("ada").await;
     for body in [ask(), ask_stream()] {
         let reply = ada.post(PATH, body).await;
@@ -184,7 +188,7 @@ async fn an_upstream_that_is_not_there_is_502() {
 
 #[tokio::test]
 async fn a_redirect_is_never_followed() {
-    let scene = Scene::set().await;
+    let scene = Scene::with("max_attempts = 1", "").await;
     let elsewhere = crate::support::upstream::Upstream::start().await;
     let program = scene.program().await;
     for status in [301, 302, 303, 307, 308] {

@@ -51,6 +51,13 @@ impl<'a> Actor<'a> {
         self.post_bytes(path, body.to_string()).await
     }
 
+    pub async fn patch(&self, path: &str, body: Value) -> Reply {
+        self.clone()
+            .or_header(CONTENT_TYPE, "application/json")
+            .send(Method::PATCH, path, body.to_string().into())
+            .await
+    }
+
     /// JSON exactly as written.
     pub async fn post_bytes(&self, path: &str, body: impl Into<Body>) -> Reply {
         self.clone()

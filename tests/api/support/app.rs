@@ -2,6 +2,7 @@
 //! says what the test has told it to.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -33,8 +34,8 @@ pub struct TestApp {
     pub clock: Clock,
     pub databases: Databases,
     service: NormalizePath<Router>,
-    folder: tempfile::TempDir,
-    schema: Option<Schema>,
+    folder: Arc<tempfile::TempDir>,
+    schema: Option<Arc<Schema>>,
 }
 
 /// The same application behind a real socket.
@@ -53,10 +54,26 @@ impl TestApp {
 
     /// With these settings beside the usual ones.
     pub async fn with(settings: &[(&str, &str)]) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let schema = Schema::create().await;
-        let config = configuration(settings, &folder, schema.as_ref());
+        let folder = Arc::new(tempfile::tempdir().unwrap());
+        let schema = Schema::create().await.map(Arc::new);
+        let config = configuration(settings, &folder, schema.as_deref());
         let clock = Clock::standing_at(BEGINNING);
+        Self::of(config, clock, folder, schema).await
+    }
+
+    /// Another process of the same service: the same settings, databases and time.
+    pub async fn replica(&self) -> Self {
+        let config = self.app.config.clone();
+        let (folder, schema) = (self.folder.clone(), self.schema.clone());
+        Self::of(config, self.clock.clone(), folder, schema).await
+    }
+
+    async fn of(
+        config: Config,
+        clock: Clock,
+        folder: Arc<tempfile::TempDir>,
+        schema: Option<Arc<Schema>>,
+    ) -> Self {
         let databases = Databases::open(&config.databases).await.unwrap();
         databases.migrate().await.unwrap();
         let app = server::build(config, &databases, clock.clone(), Shutdown::new()).unwrap();

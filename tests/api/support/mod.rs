@@ -2,7 +2,9 @@
 
 pub mod actor;
 pub mod app;
+pub(crate) mod budgets;
 pub(crate) mod ledger;
+mod numbers;
 pub mod schema;
 mod sql;
 pub mod upstream;

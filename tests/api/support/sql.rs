@@ -20,6 +20,17 @@ impl TestApp {
         assert!(changed > 0, "nothing has changed");
     }
 
+    /// How many rows of the main database a `SELECT COUNT(*)` finds.
+    pub(crate) async fn count(&self, sql: &'static str) -> i64 {
+        let url = self.database_url();
+        if self.is_on_postgres() {
+            let mut conn = PgConnection::connect(&url).await.unwrap();
+            return sqlx::query_scalar(sql).fetch_one(&mut conn).await.unwrap();
+        }
+        let mut conn = SqliteConnection::connect(&url).await.unwrap();
+        sqlx::query_scalar(sql).fetch_one(&mut conn).await.unwrap()
+    }
+
     /// One text that the vault holds.
     pub(crate) async fn text_in_vault(&self, sql: &'static str) -> String {
         if self.is_on_postgres() {

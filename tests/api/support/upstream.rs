@@ -126,10 +126,27 @@ impl Upstream {
             .await
     }
 
+    /// Waits for so many requests to have come.
+    pub(crate) async fn has_seen(&self, requests: usize) {
+        let come = |seen: &Seen| (seen.requests.len() >= requests).then_some(());
+        self.wait("as many requests", come).await;
+    }
+
     /// Waits until the client closes a connection in the middle of an answer, and tells when it did.
     pub(crate) async fn closed(&self) -> Instant {
-        self.wait("a hang-up", |seen| seen.hang_ups.first().copied())
+        self.closed_times(1).await
+    }
+
+    /// Waits until that has happened so many times, and tells when it last did.
+    pub(crate) async fn closed_times(&self, times: usize) -> Instant {
+        self.wait("a hang-up", |seen| seen.hang_ups.get(times - 1).copied())
             .await
+    }
+
+    /// Waits for so many requests to have come whole.
+    pub(crate) async fn asked_times(&self, times: usize) {
+        self.wait("a request", |seen| seen.requests.get(times - 1).map(|_| ()))
+            .await;
     }
 
     /// Waits until nothing more can be written for half a second, and tells how many bytes of bodies
@@ -144,6 +161,17 @@ impl Upstream {
             }
             before = now;
         }
+    }
+
+    /// The keys that were sent, in the order of the requests.
+    pub(crate) fn keys(&self) -> Vec<String> {
+        let requests = self.requests();
+        let keys = requests.iter().map(|request| {
+            let lines = request.head.lines();
+            let mut keys = lines.filter_map(|line| line.strip_prefix("authorization: Bearer "));
+            keys.next().unwrap_or_default().to_owned()
+        });
+        keys.collect()
     }
 
     async fn wait<T>(&self, what: &str, look: impl Fn(&Seen) -> Option<T>) -> T {

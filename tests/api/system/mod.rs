@@ -3,6 +3,7 @@
 mod dependencies;
 mod health;
 mod index;
+mod metrics;
 mod outage;
 mod probes;
 mod status;

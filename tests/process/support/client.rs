@@ -25,7 +25,7 @@ pub(crate) struct Reply {
 }
 
 impl Client {
-    pub(super) fn of(url: &str) -> Self {
+    pub(crate) fn of(url: &str) -> Self {
         Self::with(url, reqwest::Client::builder())
     }
 

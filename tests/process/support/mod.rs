@@ -1,6 +1,7 @@
 //! What every test stands on: the program in a folder of its own, and those who speak to it.
 
 mod client;
+mod deaf;
 mod place;
 mod proxy;
 mod running;

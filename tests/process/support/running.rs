@@ -140,6 +140,15 @@ impl Running {
         kill(name, self.child.id());
     }
 
+    /// The memory that it holds, in KiB.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn resident(&self) -> usize {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let size = line.unwrap().trim().strip_suffix(" kB").unwrap();
+        size.parse().unwrap()
+    }
+
     /// How it ended, and how long that took from now.
     pub(crate) async fn ended(&mut self) -> (ExitStatus, Duration) {
         let began = Instant::now();

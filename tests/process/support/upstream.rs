@@ -19,6 +19,10 @@ const WHOLE: &str = "{\"id\":\"c-1\",\"object\":\"chat.completion\",\"created\":
                      \"finish_reason\":\"stop\"}],\"usage\":{\"prompt_tokens\":5,\
                      \"completion_tokens\":1,\"total_tokens\":6}}";
 
+const USAGE: &str = "data: {\"id\":\"c-1\",\"object\":\"chat.completion.chunk\",\"created\":1,\
+                     \"model\":\"m\",\"choices\":[],\"usage\":{\"prompt_tokens\":5,\
+                     \"completion_tokens\":1,\"total_tokens\":6}}\n\n";
+
 /// What it does with every request.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Manner {
@@ -32,11 +36,20 @@ pub(crate) enum Manner {
     Whole,
     /// A whole answer after half a second.
     Slow,
+    /// What the request names as its user: `refused`, `hangs` after a word, or a whole answer.
+    Told,
+}
+
+#[derive(Default)]
+struct Seen {
+    asked: AtomicUsize,
+    /// Bytes of streams that have been taken.
+    streamed: AtomicUsize,
 }
 
 pub(crate) struct Upstream {
     url: String,
-    asked: Arc<AtomicUsize>,
+    seen: Arc<Seen>,
     _tasks: JoinSet<()>,
 }
 
@@ -61,15 +74,19 @@ impl Upstream {
         Self::start(Manner::Slow).await
     }
 
+    pub(crate) async fn told() -> Self {
+        Self::start(Manner::Told).await
+    }
+
     async fn start(manner: Manner) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/v1", listener.local_addr().unwrap());
-        let asked = Arc::new(AtomicUsize::new(0));
+        let seen = Arc::<Seen>::default();
         let mut tasks = JoinSet::new();
-        tasks.spawn(accept(listener, manner, Arc::clone(&asked)));
+        tasks.spawn(accept(listener, manner, Arc::clone(&seen)));
         Self {
             url,
-            asked,
+            seen,
             _tasks: tasks,
         }
     }
@@ -84,53 +101,98 @@ impl Upstream {
 
     /// How many requests have come.
     pub(crate) fn asked(&self) -> usize {
-        self.asked.load(Ordering::SeqCst)
+        self.seen.asked.load(Ordering::SeqCst)
+    }
+
+    /// How many bytes of streams have been taken.
+    pub(crate) fn streamed(&self) -> usize {
+        self.seen.streamed.load(Ordering::SeqCst)
     }
 }
 
-async fn accept(listener: TcpListener, manner: Manner, asked: Arc<AtomicUsize>) {
+async fn accept(listener: TcpListener, manner: Manner, seen: Arc<Seen>) {
     let mut connections = JoinSet::new();
     loop {
         let (stream, _) = listener.accept().await.unwrap();
-        connections.spawn(serve(stream, manner, Arc::clone(&asked)));
+        connections.spawn(serve(stream, manner, Arc::clone(&seen)));
     }
 }
 
-async fn serve(mut stream: TcpStream, manner: Manner, asked: Arc<AtomicUsize>) {
+async fn serve(mut stream: TcpStream, manner: Manner, seen: Arc<Seen>) {
     while let Some(body) = read_request(&mut stream).await {
-        asked.fetch_add(1, Ordering::SeqCst);
+        seen.asked.fetch_add(1, Ordering::SeqCst);
         let is_stream = body.contains("\"stream\":true");
-        if perform(&mut stream, manner, is_stream).await.is_err() {
+        let is_told = |what: &str| {
+            matches!(manner, Manner::Told) && body.contains(&format!("\"user\":\"{what}\""))
+        };
+        let performed = if is_told("refused") {
+            stream.write_all(refusal().as_bytes()).await
+        } else if is_told("hangs") {
+            hang(&mut stream).await
+        } else if matches!(manner, Manner::Pouring) {
+            pour(&mut stream, &seen).await
+        } else {
+            perform(&mut stream, manner, is_stream).await
+        };
+        if performed.is_err() {
             return;
         }
     }
 }
 
 async fn perform(stream: &mut TcpStream, manner: Manner, is_stream: bool) -> std::io::Result<()> {
-    let pause = match manner {
+    match manner {
         Manner::Silent => return std::future::pending().await,
-        Manner::Whole => return answer(stream, is_stream).await,
+        Manner::Whole | Manner::Told => return answer(stream, is_stream).await,
         Manner::Slow => {
             sleep(Duration::from_millis(500)).await;
             return answer(stream, is_stream).await;
         }
-        Manner::Trickling => Duration::from_millis(100),
-        Manner::Pouring => Duration::ZERO,
-    };
-    stream.write_all(HEAD.as_bytes()).await?;
-    let words = match manner {
-        Manner::Pouring => chunk(WORD).repeat(100),
-        _ => chunk(WORD),
-    };
-    loop {
-        stream.write_all(words.as_bytes()).await?;
-        sleep(pause).await;
+        Manner::Trickling | Manner::Pouring => {}
     }
+    stream.write_all(HEAD.as_bytes()).await?;
+    loop {
+        stream.write_all(chunk(WORD).as_bytes()).await?;
+        sleep(Duration::from_millis(100)).await;
+    }
+}
+
+async fn pour(stream: &mut TcpStream, seen: &Seen) -> std::io::Result<()> {
+    stream.write_all(HEAD.as_bytes()).await?;
+    let words = chunk(WORD).repeat(100);
+    loop {
+        let mut rest = words.as_bytes();
+        while !rest.is_empty() {
+            let taken = stream.write(rest).await?;
+            seen.streamed.fetch_add(taken, Ordering::SeqCst);
+            rest = &rest[taken..];
+        }
+        tokio::task::yield_now().await;
+    }
+}
+
+/// A word, and then nothing until the client goes.
+async fn hang(stream: &mut TcpStream) -> std::io::Result<()> {
+    stream
+        .write_all([HEAD, &chunk(WORD)].concat().as_bytes())
+        .await?;
+    let mut rest = [0; 64];
+    while stream.read(&mut rest).await? > 0 {}
+    Err(std::io::ErrorKind::ConnectionReset.into())
+}
+
+fn refusal() -> String {
+    let body = "{\"error\":{\"message\":\"no\",\"type\":\"invalid_request_error\"}}";
+    let length = body.len();
+    format!(
+        "HTTP/1.1 400 Bad Request\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\r\n{body}"
+    )
 }
 
 async fn answer(stream: &mut TcpStream, is_stream: bool) -> std::io::Result<()> {
     let answer = if is_stream {
-        [HEAD, &chunk(WORD), &chunk("data: [DONE]\n\n"), "0\r\n\r\n"].concat()
+        let done = chunk("data: [DONE]\n\n");
+        [HEAD, &chunk(WORD), &chunk(USAGE), &done, "0\r\n\r\n"].concat()
     } else {
         let length = WHOLE.len();
         format!(

@@ -1,11 +1,17 @@
-//! What the process tells of itself: log lines, for people or for machines.
+//! The log: lines for people or for machines.
 
 use std::io::{self, IsTerminal, Write};
 
-use tracing_subscriber::EnvFilter;
+use tracing::Subscriber;
 use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Layer, fmt, registry};
 
-use crate::config::{Log, LogFormat};
+use super::traces::Traces;
+use crate::config::{Config, LogFormat};
+use crate::error::Result;
 
 /// Where the log goes.
 #[derive(Clone, Copy, Debug)]
@@ -19,24 +25,47 @@ pub enum Output {
 /// PostgreSQL notes at every start that what is there already is there already.
 const QUIET: &str = "sqlx::postgres::notice=warn";
 
-/// Starts the log. Once a process; a second call changes nothing.
-pub fn start(log: &Log, output: Output) {
+/// Spans of the traces are not the log's.
+const NOT_OURS: &str = "otel=off";
+
+/// Starts the log, and the traces where they are wanted: those are a server's. Once a process; a
+/// second call changes nothing.
+pub fn start(config: &Config, output: Output) -> Result<Option<Traces>> {
+    let log = &config.log;
     let format = log.format.unwrap_or_else(|| output.suitable_format());
-    let filter = EnvFilter::try_new(format!("{QUIET},{}", log.filter))
+    let filter = EnvFilter::try_new(format!("{QUIET},{NOT_OURS},{}", log.filter))
         .unwrap_or_else(|_| EnvFilter::new("info"));
-    let lines = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(output);
-    let started = match format {
-        LogFormat::Pretty => lines.with_ansi(output.is_terminal()).try_init(),
-        LogFormat::Json => lines
-            .json()
-            .flatten_event(true)
-            .with_span_list(false)
+    let wanted = config.traces.as_ref().filter(|_| output.is_of_server());
+    let traces = wanted.map(Traces::open).transpose()?;
+    let started = match &traces {
+        // A filter of its own for each costs something at every line.
+        None => registry()
+            .with(filter)
+            .with(lines(format, output))
+            .try_init(),
+        Some(traces) => registry()
+            .with(lines(format, output).with_filter(filter))
+            .with(traces.layer())
             .try_init(),
     };
     if started.is_ok() {
         tell_of_panics();
+    }
+    Ok(traces)
+}
+
+fn lines<S>(format: LogFormat, output: Output) -> Box<dyn Layer<S> + Send + Sync>
+where
+    S: Subscriber + for<'span> LookupSpan<'span>,
+{
+    let lines = fmt::layer().with_writer(output);
+    match format {
+        LogFormat::Pretty => lines.with_ansi(output.is_terminal()).boxed(),
+        LogFormat::Json => lines
+            .json()
+            .flatten_event(true)
+            .with_span_list(false)
+            .boxed(),
     }
 }
 
@@ -46,6 +75,10 @@ impl Output {
             Self::Stdout => io::stdout().is_terminal(),
             Self::Stderr => io::stderr().is_terminal(),
         }
+    }
+
+    fn is_of_server(self) -> bool {
+        matches!(self, Self::Stdout)
     }
 
     fn suitable_format(self) -> LogFormat {

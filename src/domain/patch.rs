@@ -1,0 +1,37 @@
+//! A member of a change: it is left out, null, or a value.
+
+use serde::{Deserialize, Deserializer};
+
+/// What becomes of a value that may be missing. A field of this type needs `#[serde(default)]`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Patch<T> {
+    /// Nothing was said.
+    #[default]
+    Keep,
+    /// Null was said.
+    Clear,
+    Set(T),
+}
+
+impl<T> Patch<T> {
+    /// What comes out where there is this now.
+    pub fn over(self, kept: Option<T>) -> Option<T> {
+        match self {
+            Self::Keep => kept,
+            Self::Clear => None,
+            Self::Set(value) => Some(value),
+        }
+    }
+
+    /// The new value, if there is one.
+    pub fn value(self) -> Option<T> {
+        self.over(None)
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Patch<T> {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let said = Option::deserialize(from)?;
+        Ok(said.map_or(Self::Clear, Self::Set))
+    }
+}
