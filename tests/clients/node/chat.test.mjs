@@ -8,6 +8,7 @@ import OpenAI from 'openai';
 import {
   ACCESS_TOKEN,
   API_KEY,
+  CALLS,
   CONTENT,
   SHORT_BASE_URL,
   client,
@@ -17,11 +18,6 @@ import {
   gather,
   seen,
 } from './support.mjs';
-
-const CALLS = [
-  { id: 'call_a', name: 'weather', arguments: '{"city":"Wien"}' },
-  { id: 'call_b', name: 'clock', arguments: '{}' },
-];
 
 test('an answer comes whole with usage and request id', async () => {
   const answer = await create(client(), 'echo');

@@ -6,10 +6,10 @@ import { test } from 'node:test';
 import OpenAI from 'openai';
 
 import {
+  CONFIGURED,
   ENVELOPE,
   SHORT_BASE_URL,
   client,
-  countingClient,
   create,
   failure,
   seen,
@@ -49,8 +49,10 @@ test('an unknown route is not found', async () => {
 test('what the caller did wrong upstream passes as it is', async () => {
   const classes = {
     400: OpenAI.BadRequestError,
+    403: OpenAI.PermissionDeniedError,
     404: OpenAI.NotFoundError,
     409: OpenAI.ConflictError,
+    413: OpenAI.APIError,
     422: OpenAI.UnprocessableEntityError,
   };
   for (const [status, kind] of Object.entries(classes)) {
@@ -82,8 +84,9 @@ test('our bad key and our empty account upstream are not the caller’s', async 
 });
 
 test('upstream failures keep their status and their secrets', async () => {
-  for (const status of [500, 503]) {
-    const error = await failure(create(client(), `status-${status}:node`));
+  const statuses = { 500: 500, 502: 502, 503: 503, 504: 504, 529: 503 };
+  for (const [said, status] of Object.entries(statuses)) {
+    const error = await failure(create(client(), `status-${said}:node`));
 
     assertFailure(error, OpenAI.InternalServerError, status);
     assert.ok(!JSON.stringify(error.error).includes('db-17'));
@@ -99,26 +102,18 @@ test('broken answers are bad gateways', async () => {
   }
 });
 
+test('a model that is late times out on our side', async () => {
+  const error = await failure(create(client(CONFIGURED), 'late', { stream: true }));
+
+  assertFailure(error, OpenAI.InternalServerError, 504);
+  assert.equal(error.code, 'upstream_timeout');
+});
+
 test('a rate limit tells when to come back', async () => {
   const error = await failure(create(client(), 'status-429:node'));
 
   assertFailure(error, OpenAI.RateLimitError, 429);
   assert.equal(error.headers.get('retry-after'), '30');
-});
-
-test('a rate limit lasts through the retries', async () => {
-  const { patient, sent } = countingClient({ maxRetries: 1 });
-
-  const error = await failure(create(patient, 'busy:node'));
-
-  assertFailure(error, OpenAI.RateLimitError, 429);
-  assert.equal(sent.length, 2);
-});
-
-test('a short rate limit is waited out', async () => {
-  const answer = await create(client({ maxRetries: 2 }), 'busy-once:node');
-
-  assert.equal(answer.choices[0].finish_reason, 'stop');
 });
 
 test('a cut stream is an error and no clean end', async () => {

@@ -3,12 +3,21 @@
 import OpenAI from 'openai';
 
 const { SERVER_URL, UPSTREAM_URL, API_KEY, ACCESS_TOKEN } = process.env;
+const { CONFIGURED_SERVER_URL, CONFIGURED_API_KEY } = process.env;
 
-export { API_KEY, ACCESS_TOKEN };
+export { API_KEY, ACCESS_TOKEN, CONFIGURED_API_KEY };
 export const BASE_URL = `${SERVER_URL}/api/v1`;
 export const SHORT_BASE_URL = `${SERVER_URL}/v1`;
+/** A second server, with models of its own and little patience: see CONFIGURED in tests/clients/run. */
+export const CONFIGURED_BASE_URL = `${CONFIGURED_SERVER_URL}/api/v1`;
+export const CONFIGURED = { baseURL: CONFIGURED_BASE_URL, apiKey: CONFIGURED_API_KEY };
 export const CONTENT = 'Grüße aus der Küche: 世界 👋, "quoted"\nand done.';
 export const ENVELOPE = ['code', 'message', 'param', 'type'];
+export const CALLS = [
+  { id: 'call_a', name: 'weather', arguments: '{"city":"Wien"}' },
+  { id: 'call_b', name: 'clock', arguments: '{}' },
+];
+export const THOUGHT = 'Let me think: 世界.';
 export const HELLO = [{ role: 'user', content: 'Hello' }];
 
 /** An official client; without retries, so that a test sees the first answer. */
@@ -20,7 +29,7 @@ export function client(options = {}) {
 export function countingClient(options = {}) {
   const sent = [];
   const counted = (url, init) => {
-    sent.push(url);
+    sent.push({ url, headers: new Headers(init.headers) });
     return fetch(url, init);
   };
   return { patient: client({ fetch: counted, ...options }), sent };
@@ -37,7 +46,7 @@ export async function seen(model) {
 }
 
 /** Whether something comes true within some milliseconds. */
-export async function eventually(holds, within = 2000) {
+export async function eventually(holds, within = 10_000) {
   const deadline = Date.now() + within;
   while (Date.now() < deadline) {
     if (await holds()) return true;

@@ -18,6 +18,7 @@ from support import (
     eventually,
     raw,
     seen,
+    text_of,
 )
 
 
@@ -218,10 +219,6 @@ class Asynchronous(unittest.IsolatedAsyncioTestCase):
             answers = await asyncio.gather(*(one(number) for number in range(20)))
 
         self.assertEqual(answers, [({f"crumbs:{number}"}, CONTENT) for number in range(20)])
-
-
-def text_of(stream):
-    return "".join(chunk.choices[0].delta.content or "" for chunk in stream)
 
 
 def requests_in_usage(model):

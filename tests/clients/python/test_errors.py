@@ -1,10 +1,25 @@
 """Every class of error that the official client knows, and the envelope that it reads."""
 
+import asyncio
 import json
 import unittest
 
 import openai
-from support import BASE_URL, HELLO, KEY, SERVER, SHORT_BASE_URL, client, counting_client, raw, seen
+from support import (
+    ACCESS_TOKEN,
+    BASE_URL,
+    CONFIGURED,
+    HELLO,
+    KEY,
+    SERVER,
+    SHORT_BASE_URL,
+    a_key,
+    async_client,
+    client,
+    create,
+    raw,
+    seen,
+)
 
 ENVELOPE = {"message", "type", "param", "code"}
 
@@ -20,6 +35,45 @@ class Ours(unittest.TestCase):
             self.assertEqual(set(caught.exception.body), ENVELOPE)
             self.assertTrue(caught.exception.request_id)
             self.assertIn("Bearer", caught.exception.response.headers["www-authenticate"])
+
+    def test_a_key_for_other_things_has_no_permission(self):
+        key = a_key(BASE_URL, ACCESS_TOKEN, scopes=["models"])
+
+        with self.assertRaises(openai.PermissionDeniedError) as caught:
+            create(client(api_key=key), "echo:no-permission")
+
+        self.assertEqual(caught.exception.code, "insufficient_scope")
+        self.assertEqual(set(caught.exception.body), ENVELOPE)
+        self.assertEqual(seen("echo:no-permission")["count"], 0)
+
+    def test_a_model_that_the_key_may_not_use_is_not_found(self):
+        key = a_key(BASE_URL, ACCESS_TOKEN, models=["echo"])
+
+        answer = create(client(api_key=key), "echo")
+        with self.assertRaises(openai.NotFoundError) as caught:
+            create(client(api_key=key), "echo:not-mine")
+
+        self.assertEqual(answer.choices[0].finish_reason, "stop")
+        self.assertEqual((caught.exception.code, caught.exception.param), ("model_not_found", "model"))
+        self.assertEqual(seen("echo:not-mine")["count"], 0)
+
+    def test_a_body_past_all_measure_is_too_large(self):
+        huge = [{"role": "user", "content": "x" * (33 * 1024 * 1024)}]
+
+        with self.assertRaises(openai.APIStatusError) as caught:
+            client().chat.completions.create(model="echo:huge", messages=huge)
+
+        self.assertEqual(caught.exception.status_code, 413)
+        self.assertEqual(set(caught.exception.body), ENVELOPE)
+        self.assertEqual(seen("echo:huge")["count"], 0)
+
+    def test_a_model_nobody_has_is_not_found_before_anybody_is_asked(self):
+        for options in ({}, {"stream": True}):
+            with self.subTest(options), self.assertRaises(openai.NotFoundError) as caught:
+                create(client(**CONFIGURED), "nobody-has-it", **options)
+
+            self.assertEqual(caught.exception.code, "model_not_found")
+        self.assertEqual(seen("nobody-has-it")["count"], 0)
 
     def test_bad_types_are_bad_requests_and_cost_nothing(self):
         bad = ({"max_tokens": "many"}, {"max_tokens": -1}, {"stream": "yes"}, {"model": 5})
@@ -68,8 +122,10 @@ class Upstreams(unittest.TestCase):
     def test_what_the_caller_did_wrong_passes_as_it_is(self):
         classes = {
             400: openai.BadRequestError,
+            403: openai.PermissionDeniedError,
             404: openai.NotFoundError,
             409: openai.ConflictError,
+            413: openai.APIStatusError,
             422: openai.UnprocessableEntityError,
         }
         for status, kind in classes.items():
@@ -86,6 +142,35 @@ class Upstreams(unittest.TestCase):
         with self.assertRaises(openai.BadRequestError):
             create(client(), "status-400:stream", stream=True)
 
+    def test_a_model_that_is_late_times_out_on_our_side(self):
+        for model, options in (("late", {"stream": True}), ("scripted/silent:total", {})):
+            with self.subTest(model), self.assertRaises(openai.InternalServerError) as caught:
+                create(client(**CONFIGURED), model, **options)
+
+            self.assertEqual(caught.exception.status_code, 504)
+            self.assertEqual(caught.exception.code, "upstream_timeout")
+
+    def test_the_asynchronous_client_meets_the_same_errors(self):
+        async def ask(model, **options):
+            async with async_client() as asynchronous:
+                await asynchronous.chat.completions.create(model=model, messages=HELLO, **options)
+
+        classes = {
+            "status-400": openai.BadRequestError,
+            "status-401": openai.InternalServerError,
+            "status-429": openai.RateLimitError,
+            "status-503": openai.InternalServerError,
+            "nobody": openai.NotFoundError,
+        }
+        for script, kind in classes.items():
+            for stream in (False, True):
+                with self.subTest(script, stream=stream):
+                    with self.assertRaises(kind) as caught:
+                        asyncio.run(ask(f"{script}:async-{stream}", stream=stream))
+
+                    self.assertEqual(set(caught.exception.body), ENVELOPE)
+                    self.assertTrue(caught.exception.request_id)
+
     def test_our_bad_key_upstream_is_not_the_callers(self):
         error = self.server_error("status-401:python", 502)
 
@@ -98,9 +183,9 @@ class Upstreams(unittest.TestCase):
                 self.assertEqual(self.server_error(model, 503).code, "upstream_quota")
 
     def test_upstream_failures_keep_their_status_and_their_secrets(self):
-        for status in (500, 503):
-            with self.subTest(status):
-                error = self.server_error(f"status-{status}:python", status)
+        for said, status in ((500, 500), (502, 502), (503, 503), (504, 504), (529, 503)):
+            with self.subTest(said):
+                error = self.server_error(f"status-{said}:python", status)
 
                 self.assertNotIn("db-17", json.dumps(error.body))
 
@@ -121,21 +206,6 @@ class Upstreams(unittest.TestCase):
         self.assertEqual(caught.exception.code, "rate_limit_exceeded")
         self.assertEqual(caught.exception.response.headers["retry-after"], "30")
 
-    def test_a_rate_limit_lasts_through_the_retries(self):
-        patient, sent = counting_client(max_retries=1)
-
-        with self.assertRaises(openai.RateLimitError):
-            create(patient, "busy:python")
-
-        self.assertEqual(len(sent), 2)
-        self.assertGreaterEqual(seen("busy:python")["count"], 2)
-
-    def test_a_short_rate_limit_is_waited_out(self):
-        answer = create(client(max_retries=2), "busy-once:python")
-
-        self.assertEqual(answer.choices[0].finish_reason, "stop")
-        self.assertEqual(seen("busy-once:python")["count"], 2)
-
     def test_a_cut_stream_is_an_error_and_no_clean_end(self):
         for model in ("cut:python", "cut-clean:python", "error-event:python"):
             with self.subTest(model):
@@ -155,10 +225,6 @@ class Upstreams(unittest.TestCase):
         self.assertEqual(set(caught.exception.body), ENVELOPE)
         self.assertTrue(caught.exception.request_id)
         return caught.exception
-
-
-def create(asked, model, **options):
-    return asked.chat.completions.create(model=model, messages=HELLO, **options)
 
 
 def post(url, body, content_type="application/json"):
