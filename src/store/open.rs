@@ -63,7 +63,10 @@ async fn open_sqlite(file: &Path) -> Result<Pool> {
         .pragma("cache_size", "-8192")
         .pragma("mmap_size", "134217728");
     let writer = open_writer(file, &options).await?;
-    let readers = sqlite_pool(SQLITE_READERS).connect_lazy_with(options.read_only(true));
+    // Who may only read cannot write statistics: its attempt would fail, and the connection would
+    // then be closed some time after the pool says that it is.
+    let options = options.read_only(true).optimize_on_close(false, None);
+    let readers = sqlite_pool(SQLITE_READERS).connect_lazy_with(options);
     Ok(Pool::Sqlite {
         writer,
         readers,
@@ -167,6 +170,13 @@ fn postgres_pool(url: &str, limits: Limits) -> Result<PgPool> {
         .idle_timeout(Duration::from_mins(10))
         .max_lifetime(Duration::from_mins(30))
         .test_before_acquire(false)
+        .after_connect(|conn, _| {
+            Box::pin(async move {
+                // A process that is frozen in the middle of its work must not hold up all others.
+                const SQL: &str = "SET idle_in_transaction_session_timeout = '15s'";
+                sqlx::query(SQL).execute(conn).await.map(drop)
+            })
+        })
         .before_acquire(|conn, meta| {
             Box::pin(async move {
                 if meta.idle_for > RESTED {
