@@ -2,6 +2,7 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::{HeaderMap, StatusCode};
 use tokio::time::Instant;
@@ -21,6 +22,9 @@ use crate::llm::{ChatRequest, Edits, Failure, Reply};
 
 /// What an upstream may ask for at most: a slip of its pen should not last for ever.
 const LONGEST_COOLING: Micros = 24 * 60 * 60 * 1_000_000;
+
+/// How long a failure took, at least, beside the answers of others: no failure is quick.
+const TAKEN_FOR_FAILED: Duration = Duration::from_secs(10);
 
 /// Resolves when everything that runs must end now.
 pub(super) type Forced = Pin<Box<WaitForCancellationFutureOwned>>;
@@ -105,7 +109,7 @@ impl Search {
         let asking = ask(&self.request, target, lane.key, &mut self.meter);
         match asking.instrument(span).await {
             Ok(begun) => {
-                target.measured(self.request.is_stream(), asked.elapsed());
+                self.measured(target, asked.elapsed());
                 target.answered(pass);
                 self.meter.attempted("ok");
                 Some(begun)
@@ -116,11 +120,18 @@ impl Search {
                     self.meter.refused();
                 }
                 tell(target, &failure);
+                if is_targets(verdict::setback(&failure)) {
+                    self.measured(target, asked.elapsed().max(TAKEN_FOR_FAILED));
+                }
                 self.failed(lane, &failure, pass);
                 self.last = Some(failure);
                 None
             }
         }
+    }
+
+    fn measured(&self, target: &Target, time: Duration) {
+        target.measured(self.request.is_stream(), time, self.time.now());
     }
 
     /// What it means for this request, and for all others.
@@ -133,13 +144,10 @@ impl Search {
         self.plan.failed(lane, (setback, wait), now);
 
         let board = &parts.catalogue.board;
-        match setback {
-            Setback::Target | Setback::Slow => {
-                if target.failed(pass, board, now) {
-                    tell_open(target);
-                }
-            }
-            Setback::Request | Setback::Key | Setback::Busy => target.answered(pass),
+        if !is_targets(setback) {
+            target.answered(pass);
+        } else if target.failed(pass, board, now) {
+            tell_open(target);
         }
         let spared = match setback {
             Setback::Request => return,
@@ -238,6 +246,14 @@ impl From<Error> for Answer {
             error,
             headers: HeaderMap::new(),
         }
+    }
+}
+
+/// Whether it is the target itself that fails, and not who asks or pays.
+fn is_targets(setback: Setback) -> bool {
+    match setback {
+        Setback::Target | Setback::Slow => true,
+        Setback::Request | Setback::Key | Setback::Busy => false,
     }
 }
 

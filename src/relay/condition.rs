@@ -15,6 +15,8 @@ use super::plan::{Micros, Opens};
 const REMEMBERED: u64 = 4_096;
 /// How much a new time weighs against those before it.
 const WEIGHT: f64 = 0.2;
+/// An average that is older says nothing beside a new time.
+const OLD: Micros = 30_000_000;
 
 /// A model at a provider, by their names.
 pub(super) type Name = (Arc<str>, String);
@@ -70,22 +72,27 @@ impl Condition {
 
 /// An average in which old times fade.
 #[derive(Debug, Default)]
-pub(super) struct Latency(AtomicU64);
+pub(super) struct Latency {
+    average: AtomicU64,
+    measured_at: AtomicI64,
+}
 
 impl Latency {
-    /// None until something was measured.
+    /// In seconds; None until something was measured.
     pub(super) fn average(&self) -> Option<f64> {
-        let bits = self.0.load(Ordering::Relaxed);
+        let bits = self.average.load(Ordering::Relaxed);
         (bits != 0).then(|| f64::from_bits(bits))
     }
 
     /// Two at once may lose one: it is an average.
-    pub(super) fn measured(&self, time: Duration) {
+    pub(super) fn measured(&self, time: Duration, now: Micros) {
         let seconds = time.as_secs_f64().max(f64::MIN_POSITIVE);
+        let is_old = now - self.measured_at.swap(now, Ordering::Relaxed) > OLD;
         let average = self
             .average()
+            .filter(|_| !is_old)
             .map_or(seconds, |before| before + (seconds - before) * WEIGHT);
-        self.0.store(average.to_bits(), Ordering::Relaxed);
+        self.average.store(average.to_bits(), Ordering::Relaxed);
     }
 }
 
@@ -161,9 +168,19 @@ mod tests {
         let latency = Latency::default();
         assert_eq!(latency.average(), None);
 
-        latency.measured(Duration::from_secs(10));
-        latency.measured(Duration::from_secs(20));
+        latency.measured(Duration::from_secs(10), OLD);
+        latency.measured(Duration::from_secs(20), 2 * OLD);
 
         assert!((latency.average().unwrap() - 12.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn a_new_time_takes_the_place_of_an_old_average() {
+        let latency = Latency::default();
+
+        latency.measured(Duration::from_secs(10), 0);
+        latency.measured(Duration::from_secs(20), OLD + 1);
+
+        assert!((latency.average().unwrap() - 20.0).abs() < 1e-9);
     }
 }

@@ -1,7 +1,8 @@
 //! Which of a model's targets is asked first.
 
-use std::cmp::Ordering;
+use std::cmp;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::target::Target;
 use crate::config;
@@ -14,15 +15,24 @@ pub(super) enum Strategy {
     /// By lot, anew for each request. Who has no weight comes last.
     Weighted(Arc<[u32]>),
     /// The quickest first, and before it who was never measured.
-    LeastLatency,
+    LeastLatency(Arc<Outlook>),
 }
+
+/// Who was slow once would never be asked again: now and then a request begins with another target.
+#[derive(Debug, Default)]
+pub(super) struct Outlook {
+    requests: AtomicUsize,
+}
+
+/// One request in so many looks whether somebody else has become quicker.
+const LOOK: usize = 50;
 
 impl Strategy {
     pub(super) fn of(model: &config::Model) -> Self {
         match model.strategy {
             config::Strategy::Ordered => Self::Ordered,
             config::Strategy::Weighted => Self::Weighted(model.weights.as_slice().into()),
-            config::Strategy::LeastLatency => Self::LeastLatency,
+            config::Strategy::LeastLatency => Self::LeastLatency(Arc::default()),
         }
     }
 
@@ -32,13 +42,24 @@ impl Strategy {
         match self {
             Self::Ordered => targets.to_vec(),
             Self::Weighted(weights) => sorted(lots(weights, rand::random)),
-            Self::LeastLatency => sorted(
+            Self::LeastLatency(outlook) => {
+                let latency = |target: &Arc<Target>| target.latency(is_stream).unwrap_or(0.0);
+                let mut targets: Vec<_> = sorted(targets.iter().map(latency).collect());
+                if let Some(place) = outlook.looks_at(targets.len()) {
+                    targets[..=place].rotate_right(1);
+                }
                 targets
-                    .iter()
-                    .map(|target| target.latency(is_stream).unwrap_or(0.0))
-                    .collect(),
-            ),
+            }
         }
+    }
+}
+
+impl Outlook {
+    /// Which of the targets, the quickest first, is asked first in its place.
+    fn looks_at(&self, targets: usize) -> Option<usize> {
+        let request = self.requests.fetch_add(1, Ordering::Relaxed) + 1;
+        let others = targets.saturating_sub(1);
+        (others > 0 && request.is_multiple_of(LOOK)).then(|| 1 + (request / LOOK - 1) % others)
     }
 }
 
@@ -60,7 +81,7 @@ fn ascending(keys: &[f64]) -> Vec<usize> {
     places.sort_by(|one, other| {
         keys[*one]
             .partial_cmp(&keys[*other])
-            .unwrap_or(Ordering::Equal)
+            .unwrap_or(cmp::Ordering::Equal)
     });
     places
 }
@@ -90,6 +111,18 @@ mod tests {
 
             assert_eq!(order[2..], [0, 2]);
         }
+    }
+
+    #[test]
+    fn one_request_in_fifty_looks_at_each_of_the_others_in_turn() {
+        let outlook = Outlook::default();
+        let looked: Vec<_> = (1..=200)
+            .filter_map(|request| Some((request, outlook.looks_at(3)?)))
+            .collect();
+
+        assert_eq!(looked, [(50, 1), (100, 2), (150, 1), (200, 2)]);
+        let alone = Outlook::default();
+        assert!((0..200).all(|_| alone.looks_at(1).is_none()));
     }
 
     #[test]

@@ -80,9 +80,9 @@ impl Target {
         self.condition(board).cool(key, until);
     }
 
-    pub(super) fn measured(&self, is_stream: bool, time: Duration) {
+    pub(super) fn measured(&self, is_stream: bool, time: Duration, now: Micros) {
         if let Some(condition) = self.condition.get() {
-            condition.latency(is_stream).measured(time);
+            condition.latency(is_stream).measured(time, now);
         }
     }
 

@@ -1,5 +1,7 @@
 //! Who is asked first.
 
+use std::time::Duration;
+
 use crate::support::TestApp;
 use crate::support::upstream::{Script, Upstream};
 
@@ -84,4 +86,44 @@ async fn the_quickest_is_asked_first_once_all_are_measured() {
     upstreams[1].answers(stream(&[WORD, DONE]));
     assert_eq!(ada.post(PATH, ask_stream()).await.status, 200);
     assert_eq!(asked(&upstreams), [1, 2, 5]);
+}
+
+#[tokio::test]
+async fn who_was_slow_is_looked_at_again_and_may_be_the_quickest_by_then() {
+    let upstreams = upstreams().await;
+    let app = three(&upstreams, "strategy = \"least_latency\"").await;
+    let ada = app.sign_up("ada").await;
+    let slow = |millis| Script::stream().pause(millis).send([WORD, DONE].concat());
+    upstreams[0].answers(slow(400));
+    upstreams[1].answers(slow(800));
+    for _ in 0..47 {
+        upstreams[2].answers(slow(40));
+    }
+    for _ in 0..49 {
+        assert_eq!(ada.post(PATH, ask_stream()).await.status, 200);
+    }
+    assert_eq!(asked(&upstreams), [1, 1, 47]);
+    app.advance(Duration::from_mins(1));
+
+    for _ in 0..5 {
+        upstreams[0].answers(stream(&[WORD, DONE]));
+        assert_eq!(ada.post(PATH, ask_stream()).await.status, 200);
+    }
+
+    assert_eq!(asked(&upstreams), [6, 1, 47]);
+}
+
+#[tokio::test]
+async fn who_fails_is_not_taken_for_quick() {
+    let upstreams = upstreams().await;
+    let app = three(&upstreams, "strategy = \"least_latency\"").await;
+    let ada = app.sign_up("ada").await;
+    for _ in 0..4 {
+        upstreams[0].answers(Script::json(500, "{}"));
+        upstreams[1].answers(Script::json(500, "{}"));
+        upstreams[2].answers(Script::json(200, REPLY));
+        assert_eq!(ada.post(PATH, ask()).await.status, 200);
+    }
+
+    assert_eq!(asked(&upstreams), [1, 1, 4]);
 }
