@@ -5,14 +5,13 @@ use std::sync::Arc;
 
 use super::breaker::{BreakerState, Rules};
 use super::condition::Board;
-use super::model_not_found;
 use super::plan::{Limits, micros};
 use super::strategy::Strategy;
 pub(super) use super::target::Target;
 use super::upstream::Upstream;
 use crate::clock::Clock;
 use crate::config::{self, Config, Price};
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 
 /// What is configured, ready to be asked.
 #[derive(Debug)]
@@ -137,4 +136,14 @@ fn configured(model: &config::Model, providers: &[Arc<Upstream>], board: &mut Bo
 
 fn named<'a>(providers: &'a [Arc<Upstream>], name: &str) -> Option<&'a Arc<Upstream>> {
     providers.iter().find(|provider| *provider.name == *name)
+}
+
+pub(super) fn model_not_found(name: &str) -> Error {
+    let shown: String = name.chars().take(200).collect();
+    Error::new(
+        Kind::NotFound,
+        "model_not_found",
+        format!("The model '{shown}' does not exist, or you may not use it."),
+    )
+    .at("model")
 }

@@ -4,7 +4,9 @@
 //! after the other until one begins to answer. Nothing is spawned: who drops the answer drops the
 //! upstream's work.
 
+mod ask;
 mod attempt;
+mod begin;
 mod breaker;
 mod catalogue;
 mod come_back;
@@ -39,13 +41,13 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use futures_util::FutureExt;
-use http::{HeaderMap, StatusCode};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use http::HeaderMap;
+use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout_at};
 use tracing::Instrument;
 
+pub use ask::{Answer, Ask};
 pub use breaker::BreakerState;
 pub use models::{ModelEntry, Reach};
 pub use money::Leased;
@@ -55,28 +57,21 @@ pub use tap::Tap;
 use crate::cache::Limiter;
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::domain::{IdempotencyKey, Principal, RequestId};
-use crate::error::{Error, Kind, Result};
-use crate::llm::ChatRequest;
+use crate::error::{Error, Result};
 use crate::replays::Replays;
 use crate::shutdown::Shutdown;
 use crate::store::{Db, Main};
 use crate::telemetry::Metrics;
 
 use attempt::{Forced, Job};
-use catalogue::{Catalogue, Route};
-use estimate::Estimate;
+use catalogue::Catalogue;
 use grants::Grantor;
 use ledger::Ledger;
-use meter::Meter;
 use models::Listing;
 use money::Money;
 use observe::Observer;
 use rates::{Rates, Told};
 use stream::Search;
-
-/// Of a model's name, in bytes.
-const LONGEST_NAME: usize = 512;
 
 /// The way to every upstream. Cloning it copies a pointer.
 #[derive(Clone)]
@@ -108,38 +103,6 @@ pub struct Needs {
     pub clock: Clock,
     pub shutdown: Shutdown,
     pub metrics: Metrics,
-}
-
-/// Who asks for what.
-#[derive(Debug)]
-pub struct Ask {
-    pub principal: Principal,
-    pub request: ChatRequest,
-    pub request_id: RequestId,
-    /// Under which the request is run once, however often it comes.
-    pub idempotency_key: Option<IdempotencyKey>,
-    /// When the whole request was there.
-    pub arrived: Instant,
-}
-
-/// What an upstream answered, or why none did. Headers are those worth passing on.
-#[derive(Debug)]
-pub enum Answer {
-    /// An upstream's answer as it is: a success, or a refusal that is the caller's to read.
-    Whole {
-        status: StatusCode,
-        headers: HeaderMap,
-        body: Bytes,
-    },
-    /// A stream that has begun.
-    Stream {
-        headers: HeaderMap,
-        frames: Box<Relayed>,
-    },
-    Failed {
-        error: Error,
-        headers: HeaderMap,
-    },
 }
 
 impl Relay {
@@ -247,34 +210,6 @@ impl Relay {
         self.0.money.close().await;
         self.0.rates.close();
     }
-
-    /// A row in the ledger is taken before the first attempt, so that no end can find it full.
-    async fn begin(&self, ask: Ask, told: &Told) -> Result<(ChatRequest, Route, Meter)> {
-        permitted(&ask)?;
-        let route = self.0.catalogue.resolve(ask.request.model())?;
-        let place = self.place()?;
-        let estimate = Estimate::of(&ask.request, route.max_output_tokens);
-        let slot = self.0.ledger.reserve().await?;
-        let rate = self.0.rates.take(&ask.principal, estimate, told).await?;
-        let needs = (&route, estimate);
-        let grants = self.0.grantor.grant(rate, &ask.principal, needs).await?;
-        let watch = self.0.observer.watch(&ask);
-        let meter = Meter::new(slot, grants, &self.0.clock, &ask, &route);
-        let meter = meter.holding(place).watched(watch);
-        Ok((ask.request, route, meter))
-    }
-
-    /// Taken before anything else is, and kept until the answer's end.
-    fn place(&self) -> Result<Option<OwnedSemaphorePermit>> {
-        let Some(places) = &self.0.places else {
-            return Ok(None);
-        };
-        let place = places.clone().try_acquire_owned();
-        let full = "Too many requests are running; come back in a moment.";
-        place
-            .map(Some)
-            .map_err(|_| Error::unavailable("service_unavailable", full))
-    }
 }
 
 /// The answer, if it is there before the head must go out.
@@ -284,31 +219,6 @@ async fn before(commit_at: Instant, search: &mut Search) -> Option<Answer> {
         return search.now_or_never();
     }
     timeout_at(commit_at, search).await.ok()
-}
-
-/// Whether the model may be one that the caller may use.
-fn permitted(ask: &Ask) -> Result<()> {
-    let name = ask.request.model();
-    if is_name(name) && ask.principal.may_use_model(name) {
-        return Ok(());
-    }
-    Err(model_not_found(name))
-}
-
-/// Whether a model can be called so: the name goes into the ledger, and PostgreSQL's text cannot hold
-/// all that JSON can.
-fn is_name(name: &str) -> bool {
-    name.len() <= LONGEST_NAME && !name.contains(char::is_control)
-}
-
-fn model_not_found(name: &str) -> Error {
-    let shown: String = name.chars().take(200).collect();
-    Error::new(
-        Kind::NotFound,
-        "model_not_found",
-        format!("The model '{shown}' does not exist, or you may not use it."),
-    )
-    .at("model")
 }
 
 /// What those are told who are still here when the process ends.

@@ -8,9 +8,9 @@ use futures_util::future::join_all;
 use moka::future::Cache;
 use serde_json::{Map, Value, json};
 
-use super::catalogue::Catalogue;
+use super::Relay;
+use super::catalogue::{Catalogue, model_not_found};
 use super::upstream::Upstream;
-use super::{Relay, model_not_found};
 use crate::domain::Principal;
 use crate::error::{Error, Result};
 use crate::llm::{Failure, ModelCard};

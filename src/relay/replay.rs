@@ -7,8 +7,9 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use sha2::{Digest, Sha256};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use super::begin::permitted;
 use super::rates::Told;
-use super::{Answer, Ask, Relay, Relayed, Tap, permitted};
+use super::{Answer, Ask, Relay, Relayed, Tap};
 use crate::domain::IdempotencyKey;
 use crate::llm::{ChatRequest, Task};
 use crate::replays::{Kept, LONGEST_BODY, Place, Run, Taken};
