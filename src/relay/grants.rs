@@ -58,11 +58,7 @@ impl Grantor {
 
     /// The budgets that a request must fit: of its key, and of its user over all keys and sessions.
     fn claims(&self, principal: &Principal) -> [Option<Claim>; 2] {
-        let claim = |holder: Holder, budget: Budget| Claim {
-            holder,
-            owner: principal.user.clone(),
-            budget,
-        };
+        let claim = |holder: Holder, budget: Budget| Claim { holder, budget };
         let of_key = match &principal.via {
             Via::Key { id, caps, .. } => caps.budget.map(|budget| claim(Holder::Key(*id), budget)),
             Via::Session(_) => None,

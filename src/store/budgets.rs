@@ -3,7 +3,7 @@
 //! Whoever touches a lease holds the row of its budget first, and rows of budgets are locked in
 //! their order: so no two transactions wait for each other.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use futures_util::TryFutureExt;
 use sqlx::QueryBuilder;
@@ -47,31 +47,20 @@ pub struct Change {
     pub leased: i64,
 }
 
-/// An account as it stands; nobody else changes it until the transaction ends.
-pub async fn standing(tx: &mut Tx<Main>, account: &Account) -> Result<Option<Standing>> {
-    const SQL: &str = "UPDATE budgets SET spent_microusd = spent_microusd
-                       WHERE holder = $1 AND period = $2
+/// An account as it stands, opened if it is new; nobody else changes it until the transaction ends.
+pub async fn hold(tx: &mut Tx<Main>, account: &Account) -> Result<Standing> {
+    const SQL: &str = "INSERT INTO budgets (holder, period, spent_microusd, leased_microusd)
+                       VALUES ($1, $2, 0, 0)
+                       ON CONFLICT (holder, period) DO UPDATE
+                       SET spent_microusd = budgets.spent_microusd
                        RETURNING spent_microusd, leased_microusd";
     Ok(on!(tx, |c| sqlx::query_as::<_, Standing>(SQL)
         .bind(&account.holder)
         .bind(&account.period)
-        .fetch_optional(c))?)
+        .fetch_one(c))?)
 }
 
-/// Opens an account unless there is one.
-pub async fn open(tx: &mut Tx<Main>, account: &Account, spent: i64) -> Result<()> {
-    const SQL: &str = "INSERT INTO budgets (holder, period, spent_microusd, leased_microusd)
-                       VALUES ($1, $2, $3, 0) ON CONFLICT DO NOTHING";
-    on!(tx, |c| sqlx::query(SQL)
-        .bind(&account.holder)
-        .bind(&account.period)
-        .bind(spent)
-        .execute(c)
-        .map_ok(drop))?;
-    Ok(())
-}
-
-/// Adds to a lease, or makes it. The account must be held by [`standing`], and have so much left.
+/// Adds to a lease, or makes it. The account must be held by [`hold`], and have so much left.
 pub async fn lease(tx: &mut Tx<Main>, lease: &Lease, amount: i64, until: Ts) -> Result<()> {
     const SQL: &str = "INSERT INTO leases (process, holder, period, amount_microusd, expires_at)
                        VALUES ($1, $2, $3, $4, $5)
@@ -104,7 +93,7 @@ pub async fn is_there(tx: &mut Tx<Main>, lease: &Lease) -> Result<bool> {
 
 /// Gives a part of a lease back. False if there is not so much.
 pub async fn give_back(tx: &mut Tx<Main>, lease: &Lease, amount: i64) -> Result<bool> {
-    standing(tx, &lease.account).await?;
+    hold(tx, &lease.account).await?;
     let is_there = !draw(tx, &BTreeMap::from([(lease.clone(), amount)]))
         .await?
         .is_empty();
@@ -118,7 +107,7 @@ pub async fn give_back(tx: &mut Tx<Main>, lease: &Lease, amount: i64) -> Result<
 pub async fn end(tx: &mut Tx<Main>, lease: &Lease) -> Result<()> {
     const SQL: &str = "DELETE FROM leases WHERE process = $1 AND holder = $2 AND period = $3
                        RETURNING amount_microusd";
-    standing(tx, &lease.account).await?;
+    hold(tx, &lease.account).await?;
     let amount = on!(tx, |c| sqlx::query_scalar::<_, i64>(SQL)
         .bind(lease.process)
         .bind(&lease.account.holder)
@@ -141,7 +130,7 @@ pub async fn end_expired(
     const SQL: &str = "DELETE FROM leases
                        WHERE holder = $1 AND period = $2 AND process <> $3 AND expires_at <= $4
                        RETURNING amount_microusd";
-    standing(tx, account).await?;
+    hold(tx, account).await?;
     let amounts = on!(tx, |c| sqlx::query_scalar::<_, i64>(SQL)
         .bind(&account.holder)
         .bind(&account.period)
@@ -205,36 +194,6 @@ pub async fn change(tx: &mut Tx<Main>, changes: &BTreeMap<Account, Change>) -> R
         })?;
     }
     Ok(())
-}
-
-/// Those of the accounts that there are, and others of their holders in the same periods.
-pub async fn which_are_open<'a>(
-    conn: &mut Conn<Main>,
-    accounts: impl Iterator<Item = &'a Account> + Clone,
-) -> Result<Vec<Account>> {
-    let holders: BTreeSet<&str> = accounts.clone().map(|it| it.holder.as_str()).collect();
-    let periods: BTreeSet<&str> = accounts.map(|it| it.period.as_str()).collect();
-    let holders: Vec<_> = holders.into_iter().collect();
-    let mut open = Vec::new();
-    for some in holders.chunks(ROWS) {
-        let found: Vec<Account> = on!(conn, |c| {
-            let mut query =
-                QueryBuilder::new("SELECT holder, period FROM budgets WHERE holder IN (");
-            let mut list = query.separated(", ");
-            for holder in some {
-                list.push_bind(*holder);
-            }
-            query.push(") AND period IN (");
-            let mut list = query.separated(", ");
-            for period in &periods {
-                list.push_bind(*period);
-            }
-            query.push(")");
-            async move { query.build_query_as().fetch_all(c).await }
-        })?;
-        open.extend(found);
-    }
-    Ok(open)
 }
 
 /// Forgets accounts of periods that were over before `period` (`2026-09`), where nothing is leased: so

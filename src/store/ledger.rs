@@ -66,22 +66,6 @@ pub async fn add<C: Borrow<Charge>>(tx: &mut Tx<Main>, charges: &[C]) -> Result<
     Ok(added)
 }
 
-/// What `owner` has spent since then, by this key or in all.
-pub async fn spent(
-    conn: &mut Conn<Main>,
-    owner: &UserId,
-    key: Option<KeyId>,
-    since: Ts,
-) -> Result<i64> {
-    const SQL: &str = "SELECT CAST(COALESCE(SUM(cost_microusd), 0) AS BIGINT) FROM ledger
-                       WHERE user_id = $1 AND at >= $2 AND ($3 IS NULL OR key_id = $3)";
-    Ok(on!(conn, |c| sqlx::query_scalar::<_, i64>(SQL)
-        .bind(owner)
-        .bind(since)
-        .bind(key)
-        .fetch_one(c))?)
-}
-
 /// Both engines count in signed 64 bits.
 fn whole(count: u64) -> i64 {
     i64::try_from(count.min(MOST_MICROUSD)).unwrap_or(i64::MAX)

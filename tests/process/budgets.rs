@@ -89,13 +89,15 @@ async fn spend_the_rest(
     spent
 }
 
-/// What the ledger adds up to, how many rows it has, and what the budgets say: spent and leased.
+/// What the ledger adds up to, how many rows it has, and what the budgets say: spent by
+/// keys in all, and leased.
 type Sums = (i64, i64, i64, i64);
 
 const SUMS: &str = "SELECT
     (SELECT CAST(COALESCE(SUM(cost_microusd), 0) AS BIGINT) FROM ledger),
     (SELECT COUNT(*) FROM ledger),
-    (SELECT CAST(COALESCE(SUM(spent_microusd), 0) AS BIGINT) FROM budgets),
+    (SELECT CAST(COALESCE(SUM(spent_microusd), 0) AS BIGINT) FROM budgets
+        WHERE holder LIKE 'key:%' AND period = 'total'),
     (SELECT CAST(COALESCE(SUM(leased_microusd), 0) AS BIGINT) FROM budgets)";
 
 async fn sums(place: &Place) -> Sums {

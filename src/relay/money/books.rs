@@ -21,7 +21,7 @@ pub(in crate::relay) struct Posted {
 /// Moves what requests have cost from leased to spent. What was drawn on a lease that is lost was
 /// given back already by those who took it away, and is spent alone.
 pub(in crate::relay) async fn post(tx: &mut Tx<Main>, entries: &[&Entry]) -> Result<Posted> {
-    let mut changes = spent(tx, entries).await?;
+    let mut changes = spent(entries);
     let mut amounts: BTreeMap<Lease, i64> = BTreeMap::new();
     for draw in entries.iter().flat_map(|entry| &entry.draws) {
         let lease = draw.lease();
@@ -46,9 +46,9 @@ pub(in crate::relay) async fn post(tx: &mut Tx<Main>, entries: &[&Entry]) -> Res
     })
 }
 
-/// What every account that is open has spent, also while its budget was not in force: a cap that is set
-/// again goes on from there.
-async fn spent(tx: &mut Tx<Main>, entries: &[&Entry]) -> Result<BTreeMap<Account, Change>> {
+/// What every account has spent, whether its budget is in force or not: a cap that is set later begins
+/// with what its period has cost by then.
+fn spent(entries: &[&Entry]) -> BTreeMap<Account, Change> {
     let mut days: HashMap<(&UserId, Option<KeyId>, Ts), i64> = HashMap::new();
     for charge in entries.iter().map(|entry| &entry.charge) {
         if charge.cost_microusd > 0 {
@@ -56,22 +56,16 @@ async fn spent(tx: &mut Tx<Main>, entries: &[&Entry]) -> Result<BTreeMap<Account
             *days.entry(day).or_default() += whole(charge.cost_microusd.min(MOST_MICROUSD));
         }
     }
-    let mut costs: BTreeMap<Account, i64> = BTreeMap::new();
+    let mut changes: BTreeMap<Account, Change> = BTreeMap::new();
     for ((user, key, day), cost) in days {
         let holders = [Some(Holder::User(user.clone())), key.map(Holder::Key)];
         for holder in holders.into_iter().flatten() {
             for account in accounts(&holder, day) {
-                *costs.entry(account).or_default() += cost;
+                changes.entry(account).or_default().spent += cost;
             }
         }
     }
-    let mut changes = BTreeMap::new();
-    for account in budgets::which_are_open(tx, costs.keys()).await? {
-        if let Some(&spent) = costs.get(&account) {
-            changes.insert(account, Change { spent, leased: 0 });
-        }
-    }
-    Ok(changes)
+    changes
 }
 
 /// In which a holder's budget may be kept.

@@ -23,7 +23,7 @@ pub(super) use purse::{Draw, Reservation};
 use purse::Purse;
 
 use crate::clock::Clock;
-use crate::domain::{Budget, Holder, Period, ProcessId, Ts, UserId, Window};
+use crate::domain::{Budget, Holder, Period, ProcessId, Ts, Window};
 use crate::error::{Error, Kind, Result};
 use crate::shutdown::Shutdown;
 use crate::store::budgets::{self, Account, Lease};
@@ -70,8 +70,6 @@ pub struct Leased {
 #[derive(Clone, Debug)]
 pub(super) struct Claim {
     pub(super) holder: Holder,
-    /// The holder, or whose key it is.
-    pub(super) owner: UserId,
     pub(super) budget: Budget,
 }
 
@@ -127,7 +125,7 @@ impl Money {
             if purse.has_failed() {
                 return Err(unknown());
             }
-            if let Some(reserved) = self.lease(purse, turn, (claim, window, need)).await? {
+            if let Some(reserved) = self.lease(purse, turn, (claim, need)).await? {
                 return Ok(reserved);
             }
         }

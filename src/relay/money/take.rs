@@ -8,20 +8,17 @@ use tokio::time::Instant;
 use super::balance::{Portion, Row};
 use super::purse::{Purse, Reservation, Turn};
 use super::{Claim, Money, exhausted, whole};
-use crate::domain::{Holder, Window};
 use crate::error::{Error, Result};
-use crate::store::budgets::{self, Standing};
-use crate::store::{Main, Tx, ledger};
+use crate::store::budgets;
 
 /// How long a lease lasts that is not renewed: then its process is taken for dead.
 pub(super) const LIFETIME: Duration = Duration::from_secs(20);
 /// Of what is left, one in so many is leased beyond the need.
 const SHARE: i64 = 8;
 
-/// What is leased for, and from what.
+/// What is leased for, and how much.
 struct Wanted {
     claim: Claim,
-    window: Window,
     need: u64,
 }
 
@@ -41,11 +38,10 @@ impl Money {
         &self,
         purse: Arc<Purse>,
         turn: Turn,
-        (claim, window, need): (&Claim, Window, u64),
+        (claim, need): (&Claim, u64),
     ) -> Result<Option<Reservation>> {
         let wanted = Wanted {
             claim: claim.clone(),
-            window,
             need,
         };
         let leasing = self.clone().take(purse, turn, wanted);
@@ -97,7 +93,7 @@ impl Money {
         let asked = Instant::now();
         let lacking = whole(lacking);
         let mut tx = self.0.main.write().await?;
-        let standing = self.standing(&mut tx, purse, wanted).await?;
+        let standing = budgets::hold(&mut tx, &purse.lease.account).await?;
         if purse.row() == Row::There && !budgets::is_there(&mut tx, &purse.lease).await? {
             return Ok(Leased::Lost);
         }
@@ -120,29 +116,6 @@ impl Money {
             is_tight: left - amount < whole(wanted.need),
             asked,
         }))
-    }
-
-    /// The account, which begins with what the ledger has of its period.
-    async fn standing(
-        &self,
-        tx: &mut Tx<Main>,
-        purse: &Purse,
-        wanted: &Wanted,
-    ) -> Result<Standing> {
-        let account = &purse.lease.account;
-        if let Some(standing) = budgets::standing(tx, account).await? {
-            return Ok(standing);
-        }
-        let key = match wanted.claim.holder {
-            Holder::User(_) => None,
-            Holder::Key(id) => Some(id),
-        };
-        let since = wanted.window.begins();
-        let spent = ledger::spent(tx, &wanted.claim.owner, key, since).await?;
-        budgets::open(tx, account, spent).await?;
-        budgets::standing(tx, account)
-            .await?
-            .ok_or_else(|| Error::internal("an account is gone that was just opened"))
     }
 
     async fn give_back(&self, purse: &Purse, amount: u64) -> Result<bool> {

@@ -1,5 +1,6 @@
 //! Budgets: nobody spends more than they may, however much they ask at once.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use futures_util::future::join_all;
@@ -81,11 +82,7 @@ async fn a_hundred_requests_at_once_spend_no_more_than_the_budget() {
         .ledger(usize::try_from(spent / LESS_COST).unwrap())
         .await;
     assert_eq!(rows.iter().map(|row| row.cost_microusd).sum::<i64>(), spent);
-    let accounts = scene.app.accounts_at_rest().await;
-    assert_eq!(accounts.len(), 1, "{accounts:?}");
-    assert_eq!(accounts[0].spent_microusd, spent);
-    assert!(accounts[0].holder.starts_with("key:"), "{accounts:?}");
-    assert_eq!(accounts[0].period, "2026-11");
+    assert_eq!(scene.app.spent_by_the_key().await, spent);
     assert_eq!(post(&program).await, 402);
 }
 
@@ -126,8 +123,8 @@ async fn a_request_must_fit_the_budget_of_its_key_and_of_its_user() {
 
     assert_eq!(statuses, [200, 200, 402, 200, 402, 402]);
     scene.app.ledger(3).await;
-    let spent: Vec<_> = scene.app.accounts_at_rest().await;
-    let spent: Vec<_> = spent.iter().map(|account| account.spent_microusd).collect();
+    let all = scene.app.accounts_at_rest("", "2026-11").await;
+    let spent: Vec<_> = all.iter().map(|account| account.spent_microusd).collect();
     assert_eq!(spent, [RESERVED, 2 * RESERVED, 3 * RESERVED]);
 }
 
@@ -160,12 +157,10 @@ async fn days_and_months_begin_anew_and_the_total_never_does() {
     assert_eq!(ask_all().await, [200, 200, 402]);
 
     scene.app.ledger(6).await;
-    let mut periods: Vec<_> = scene.app.accounts_at_rest().await;
-    periods.sort_by(|a, b| a.period.cmp(&b.period));
-    let periods: Vec<_> = periods
-        .iter()
-        .map(|account| account.period.as_str())
-        .collect();
+    let mut periods: Vec<_> = scene.app.accounts().await;
+    periods.retain(|account| account.holder.starts_with("key:"));
+    let periods: BTreeSet<_> = periods.into_iter().map(|it| it.period).collect();
+    let periods: Vec<_> = periods.iter().collect();
     assert_eq!(
         periods,
         [
@@ -190,8 +185,7 @@ async fn usage_above_the_estimate_is_charged_in_full_and_nothing_after_it() {
     assert_eq!(post(&program).await, 402);
 
     assert_eq!(scene.app.row().await.cost_microusd, COST);
-    let accounts = scene.app.accounts_at_rest().await;
-    assert_eq!(accounts[0].spent_microusd, COST);
+    assert_eq!(scene.app.spent_by_the_key().await, COST);
     assert_eq!(post(&program).await, 402);
 }
 
@@ -265,8 +259,10 @@ async fn who_hangs_up_pays_for_what_was_used_and_gets_the_rest_back() {
     assert!((1..=20).contains(&row.cost_microusd), "{row:?}");
     assert_eq!(post(&program).await, 200);
     scene.app.ledger(2).await;
-    let accounts = scene.app.accounts_at_rest().await;
-    assert_eq!(accounts[0].spent_microusd, row.cost_microusd + LESS_COST);
+    assert_eq!(
+        scene.app.spent_by_the_key().await,
+        row.cost_microusd + LESS_COST
+    );
 }
 
 #[tokio::test]
@@ -287,9 +283,8 @@ async fn streams_are_charged_what_they_use() {
     let ended = |status: &str| rows.iter().find(|row| row.status == status).unwrap();
     assert_eq!(ended("ok").cost_microusd, COST);
     assert!(ended("truncated").cost_microusd > 0);
-    let accounts = scene.app.accounts_at_rest().await;
     let sum: i64 = rows.iter().map(|row| row.cost_microusd).sum();
-    assert_eq!(accounts[0].spent_microusd, sum);
+    assert_eq!(scene.app.spent_by_the_key().await, sum);
 }
 
 #[tokio::test]
@@ -316,7 +311,7 @@ async fn an_upstream_that_fails_costs_nothing() {
 }
 
 #[tokio::test]
-async fn without_a_budget_there_are_no_accounts() {
+async fn without_a_budget_nothing_is_leased_and_all_is_counted() {
     let scene = Scene::set().await;
     let ada = scene.app.sign_up("ada").await;
     let program = ada.with_key(json!({"rpm": 100_000})).await;
@@ -325,7 +320,17 @@ async fn without_a_budget_there_are_no_accounts() {
     assert_eq!(post(&program).await, 200);
 
     scene.app.row().await;
-    assert_eq!(scene.app.accounts().await, []);
+    assert_eq!(scene.app.leases().await, 0);
+    let accounts = scene.app.accounts().await;
+    assert_eq!(
+        accounts.len(),
+        6,
+        "a day, a month and all, of the key and of the user"
+    );
+    assert!(
+        accounts.iter().all(|it| it.spent_microusd == RESERVED),
+        "{accounts:?}"
+    );
 }
 
 #[tokio::test]
@@ -379,8 +384,10 @@ async fn what_is_spent_while_there_is_no_budget_counts_when_there_is_one_again()
     assert_eq!(post(&ada).await, 200);
     scene.app.ledger(4).await;
     assert_eq!(post(&ada).await, 402);
-    for account in scene.app.accounts_at_rest().await {
-        assert_eq!(account.spent_microusd, 4 * RESERVED, "{account:?}");
+    for period in ["2026-11-21", "2026-11", "total"] {
+        let accounts = scene.app.accounts_at_rest("user:", period).await;
+        let spent: Vec<_> = accounts.iter().map(|it| it.spent_microusd).collect();
+        assert_eq!(spent, [4 * RESERVED], "{accounts:?}");
     }
 }
 
@@ -449,9 +456,7 @@ async fn nothing_stays_leased_after_a_stop() {
 
     assert_eq!(scene.app.ledger_now().await.len(), 20);
     assert_eq!(scene.app.leases().await, 0);
-    let accounts = scene.app.accounts().await;
-    assert_eq!(accounts[0].spent_microusd, 20 * LESS_COST);
-    assert_eq!(accounts[0].leased_microusd, 0);
+    assert_eq!(scene.app.spent_by_the_key().await, 20 * LESS_COST);
 }
 
 #[tokio::test]
@@ -481,6 +486,5 @@ async fn a_lease_that_others_have_taken_away_is_neither_used_nor_given_back_agai
     assert!(cost > 0);
     assert_eq!(post(&program).await, 200);
     scene.app.ledger(2).await;
-    let accounts = scene.app.accounts_at_rest().await;
-    assert_eq!(accounts[0].spent_microusd, cost + RESERVED);
+    assert_eq!(scene.app.spent_by_the_key().await, cost + RESERVED);
 }

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use sqlx::{Connection, PgConnection, SqliteConnection};
 use tokio::time::sleep;
 
 use super::app::TestApp;
@@ -18,26 +17,36 @@ pub(crate) struct Account {
 
 const SQL: &str = "SELECT holder, period, spent_microusd, leased_microusd FROM budgets
     ORDER BY spent_microusd, period";
-const LEASES: &str = "SELECT COUNT(*) FROM leases";
 
 impl TestApp {
     pub(crate) async fn accounts(&self) -> Vec<Account> {
-        let url = self.database_url();
-        if self.is_on_postgres() {
-            let mut conn = PgConnection::connect(&url).await.unwrap();
-            return sqlx::query_as(SQL).fetch_all(&mut conn).await.unwrap();
-        }
-        let mut conn = SqliteConnection::connect(&url).await.unwrap();
-        sqlx::query_as(SQL).fetch_all(&mut conn).await.unwrap()
+        self.rows(SQL).await
     }
 
-    /// The accounts once nothing is leased any more: what is idle goes back within a second or two.
-    pub(crate) async fn accounts_at_rest(&self) -> Vec<Account> {
+    /// The accounts of keys (`key:`) or users (`user:`) for a period, once nothing is leased any more:
+    /// what is idle goes back within a second or two.
+    pub(crate) async fn accounts_at_rest(&self, of: &str, period: &str) -> Vec<Account> {
+        self.rests().await;
+        let mut accounts = self.accounts().await;
+        accounts.retain(|it| it.holder.starts_with(of) && it.period == period);
+        accounts
+    }
+
+    /// What the only key has spent in this month, likewise.
+    pub(crate) async fn spent_by_the_key(&self) -> i64 {
+        let accounts = self.accounts_at_rest("key:", "2026-11").await;
+        let [account] = &accounts[..] else {
+            panic!("not one account: {accounts:?}");
+        };
+        account.spent_microusd
+    }
+
+    async fn rests(&self) {
         for _ in 0..500 {
             let accounts = self.accounts().await;
             let is_leased = |account: &Account| account.leased_microusd != 0;
             if !accounts.iter().any(is_leased) && self.leases().await == 0 {
-                return accounts;
+                return;
             }
             sleep(Duration::from_millis(20)).await;
         }
@@ -45,18 +54,6 @@ impl TestApp {
     }
 
     pub(crate) async fn leases(&self) -> i64 {
-        let url = self.database_url();
-        if self.is_on_postgres() {
-            let mut conn = PgConnection::connect(&url).await.unwrap();
-            return sqlx::query_scalar(LEASES)
-                .fetch_one(&mut conn)
-                .await
-                .unwrap();
-        }
-        let mut conn = SqliteConnection::connect(&url).await.unwrap();
-        sqlx::query_scalar(LEASES)
-            .fetch_one(&mut conn)
-            .await
-            .unwrap()
+        self.count("SELECT COUNT(*) FROM leases").await
     }
 }

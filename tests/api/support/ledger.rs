@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use sqlx::{Connection, PgConnection, SqliteConnection};
 use tokio::time::sleep;
 
 use super::app::TestApp;
@@ -62,14 +61,7 @@ impl TestApp {
         assert_eq!(self.ledger_now().await, []);
     }
 
-    /// By a connection of its own: the application may have closed its databases.
     pub(crate) async fn ledger_now(&self) -> Vec<Row> {
-        let url = self.database_url();
-        if self.is_on_postgres() {
-            let mut conn = PgConnection::connect(&url).await.unwrap();
-            return sqlx::query_as(SQL).fetch_all(&mut conn).await.unwrap();
-        }
-        let mut conn = SqliteConnection::connect(&url).await.unwrap();
-        sqlx::query_as(SQL).fetch_all(&mut conn).await.unwrap()
+        self.rows(SQL).await
     }
 }

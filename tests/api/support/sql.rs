@@ -1,6 +1,8 @@
 //! Reaching into the databases where no route does.
 
-use sqlx::{Connection, PgConnection, SqliteConnection};
+use sqlx::postgres::PgRow;
+use sqlx::sqlite::SqliteRow;
+use sqlx::{Connection, FromRow, PgConnection, SqliteConnection};
 
 use super::app::TestApp;
 
@@ -29,6 +31,22 @@ impl TestApp {
         }
         let mut conn = SqliteConnection::connect(&url).await.unwrap();
         sqlx::query_scalar(sql).fetch_one(&mut conn).await.unwrap()
+    }
+
+    /// What a query finds in the main database, by a connection of its own: the application may have
+    /// closed its databases.
+    pub(crate) async fn rows<T>(&self, sql: &'static str) -> Vec<T>
+    where
+        T: Send + Unpin,
+        T: for<'r> FromRow<'r, PgRow> + for<'r> FromRow<'r, SqliteRow>,
+    {
+        let url = self.database_url();
+        if self.is_on_postgres() {
+            let mut conn = PgConnection::connect(&url).await.unwrap();
+            return sqlx::query_as(sql).fetch_all(&mut conn).await.unwrap();
+        }
+        let mut conn = SqliteConnection::connect(&url).await.unwrap();
+        sqlx::query_as(sql).fetch_all(&mut conn).await.unwrap()
     }
 
     /// One text that the vault holds.
