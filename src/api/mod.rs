@@ -13,7 +13,7 @@ use axum::Router;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use tower::Layer;
+use tower::{Layer, ServiceBuilder};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::normalize_path::{NormalizePath, NormalizePathLayer};
 use utoipa_axum::router::OpenApiRouter;
@@ -34,20 +34,23 @@ pub fn metrics(app: App) -> NormalizePath<Router> {
     layered(only, app)
 }
 
-/// The layers around these routes, from the inside out.
+/// The layers around these routes, from the outside in. They are one for the router: it would box
+/// each that it is given by itself, and every request would pay for it.
 pub fn layered(routes: Router<App>, app: App) -> NormalizePath<Router> {
+    let layers = ServiceBuilder::new()
+        .layer(from_fn_with_state(app.clone(), layers::trace::identify))
+        .layer(from_fn_with_state(app.clone(), layers::headers::harden))
+        // Outside of all that may refuse, so that a page can read every refusal.
+        .layer(layers::cors::layer(&app.config.cors))
+        .layer(from_fn_with_state(app.clone(), layers::trace::follow))
+        .layer(from_fn_with_state(app.clone(), kit::dialect::render))
+        .layer(CatchPanicLayer::custom(panicked))
+        .layer(from_fn_with_state(app.clone(), layers::csrf::check))
+        .layer(from_fn(layers::head::check));
     let whole = routes
         .fallback(nowhere)
         .method_not_allowed_fallback(wrong_method)
-        .layer(from_fn(layers::head::check))
-        .layer(from_fn_with_state(app.clone(), layers::csrf::check))
-        .layer(CatchPanicLayer::custom(panicked))
-        .layer(from_fn_with_state(app.clone(), kit::dialect::render))
-        .layer(from_fn_with_state(app.clone(), layers::trace::follow))
-        // Outermost of all that may refuse, so that a page can read every refusal.
-        .layer(layers::cors::layer(&app.config.cors))
-        .layer(from_fn_with_state(app.clone(), layers::headers::harden))
-        .layer(from_fn_with_state(app.clone(), layers::trace::identify))
+        .layer(layers)
         .with_state(app);
     NormalizePathLayer::trim_trailing_slash().layer(whole)
 }
