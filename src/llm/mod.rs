@@ -13,6 +13,7 @@ mod offline;
 mod openai;
 mod reply;
 mod request;
+mod sent;
 mod transport;
 mod usage;
 mod words;
@@ -33,20 +34,23 @@ pub use offline::Offline;
 pub use openai::{Endpoint, OpenAi, Timeouts};
 pub use reply::{Frames, Reply, Streaming};
 pub use request::{ChatRequest, PromptSize, Task};
+pub use sent::Sent;
 pub use usage::Usage;
 pub use words::{error_code, error_type};
 
-/// One upstream that answers chat completions and, in one piece, embeddings. Dropping what it returns drops the upstream's work.
+/// One upstream that answers chat completions and, in one piece, embeddings. Dropping what it returns
+/// drops the upstream's work; whether there is any, `sent` tells.
 #[async_trait]
 pub trait Provider: Debug + Send + Sync {
     /// Answers in one piece.
-    async fn complete(&self, request: &ChatRequest) -> Result<Reply, Failure>;
+    async fn complete(&self, request: &ChatRequest, sent: &Sent) -> Result<Reply, Failure>;
 
     /// Answers as it is written. `Ok` means that the head and the first frame have come.
     /// `first_token` is the longest wait for the first content, where it is not the provider's own.
     async fn stream(
         &self,
         request: &ChatRequest,
+        sent: &Sent,
         first_token: Option<Duration>,
     ) -> Result<Streaming, Failure>;
 

@@ -189,15 +189,16 @@ async fn ask(
     meter: &mut Meter,
 ) -> Result<Begun, Failure> {
     let provider = target.upstream.with_key(key);
+    let sent = meter.sent();
     if !request.is_stream() {
         let upstream = request.for_upstream(&target.model, false);
-        let reply = provider.complete(&upstream).await?;
+        let reply = provider.complete(&upstream, &sent).await?;
         meter.replied(&reply);
         return Ok(Begun::Whole(reply));
     }
     let upstream = request.for_upstream(&target.model, target.can_report_usage);
     let first_token = target.first_token_timeout;
-    let streaming = provider.stream(&upstream, first_token).await?;
+    let streaming = provider.stream(&upstream, &sent, first_token).await?;
     let held = hold::until_content(streaming, meter).await?;
     Ok(Begun::Stream(held))
 }

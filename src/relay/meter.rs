@@ -15,7 +15,7 @@ use super::watch::Watch;
 use crate::clock::Clock;
 use crate::config::Price;
 use crate::domain::{Charge, Outcome, RowId, Ts};
-use crate::llm::{ChatRequest, Reply, Task, Usage};
+use crate::llm::{ChatRequest, Reply, Sent, Task, Usage};
 
 /// One request's row in the making. Dropped before its end, it says that the caller has left.
 #[derive(Debug)]
@@ -34,7 +34,8 @@ pub(super) struct Meter {
     usage: Option<Usage>,
     /// Bytes of content that a stream has brought.
     written: u64,
-    was_sent: bool,
+    /// Of the last attempt.
+    sent: Sent,
 }
 
 impl Meter {
@@ -72,7 +73,7 @@ impl Meter {
             prompt: Prompt::Whole(ask.request.clone()),
             usage: None,
             written: 0,
-            was_sent: false,
+            sent: Sent::default(),
         }
     }
 
@@ -88,7 +89,7 @@ impl Meter {
         self
     }
 
-    /// An attempt begins: from here on its upstream works for the caller. It runs in its own span.
+    /// An attempt begins. It runs in its own span.
     pub(super) fn attempts(&mut self, target: &Target) -> Span {
         self.charge.attempts += 1;
         target
@@ -96,8 +97,8 @@ impl Meter {
             .as_ref()
             .clone_into(&mut self.charge.provider);
         self.charge.upstream_model.clone_from(&target.model);
-        self.was_sent = true;
         // The row tells of the last attempt alone.
+        self.sent = Sent::default();
         self.usage = None;
         let watch = self.watch.as_mut();
         watch.map_or_else(Span::none, |watch| {
@@ -119,7 +120,12 @@ impl Meter {
 
     /// An attempt came to nothing: its upstream will not count what it was sent.
     pub(super) fn refused(&mut self) {
-        self.was_sent = false;
+        self.sent = Sent::default();
+    }
+
+    /// For the upstream of this attempt: once it was sent the prompt, it counts.
+    pub(super) fn sent(&self) -> Sent {
+        self.sent.clone()
     }
 
     /// A stream has begun. From here on the prompt itself is not needed, and may be large.
@@ -191,7 +197,7 @@ impl Meter {
 
     /// From the bytes seen, where the upstream told nothing: the prompt counts once it was sent.
     fn estimate(&self) -> Usage {
-        if !self.was_sent {
+        if !self.sent.is_set() {
             return Usage::default();
         }
         Usage {

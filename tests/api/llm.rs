@@ -4,13 +4,14 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use concierge::llm::{
-    ChatRequest, Endpoint, Failure, Frame, Frames, OpenAi, Provider, Refusal, Reply, Says,
+    ChatRequest, Endpoint, Failure, Frame, Frames, OpenAi, Provider, Refusal, Reply, Says, Sent,
     Timeouts, Wait,
 };
 use futures_util::StreamExt;
-use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::net::TcpListener;
 use tokio::time::timeout;
 
+use crate::support::BlackHole;
 use crate::support::upstream::{Script, Upstream};
 
 const BODY: &str = r#"{"model":"m","messages":[],"x":{"y":1e400,"z":[1.0,18446744073709551616]}}"#;
@@ -51,7 +52,9 @@ fn request() -> ChatRequest {
 }
 
 async fn complete(upstream: &Upstream) -> Result<Reply, Failure> {
-    client(&upstream.url()).complete(&request()).await
+    client(&upstream.url())
+        .complete(&request(), &Sent::default())
+        .await
 }
 
 async fn stream(upstream: &Upstream) -> Result<Frames, Failure> {
@@ -60,7 +63,7 @@ async fn stream(upstream: &Upstream) -> Result<Frames, Failure> {
 
 async fn stream_with(upstream: &Upstream, timeouts: Timeouts) -> Result<Frames, Failure> {
     let client = client_with(&upstream.url(), timeouts);
-    let streaming = client.stream(&request(), None).await?;
+    let streaming = client.stream(&request(), &Sent::default(), None).await?;
     Ok(streaming.frames)
 }
 
@@ -258,29 +261,21 @@ async fn a_closed_port_is_unreachable() {
     let url = format!("http://{}/v1", listener.local_addr().unwrap());
     drop(listener);
 
-    let reply = client(&url).complete(&request()).await;
+    let reply = client(&url).complete(&request(), &Sent::default()).await;
 
     assert!(matches!(reply, Err(Failure::Unreachable(_))), "{reply:?}");
 }
 
 #[tokio::test]
 async fn a_connection_that_is_not_made_in_time_is_late() {
-    // The queue of a socket that accepts nobody is full after a few; then the kernel lets callers wait.
-    let socket = TcpSocket::new_v4().unwrap();
-    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
-    let listener = socket.listen(1).unwrap();
-    let address = listener.local_addr().unwrap();
-    let mut queue = Vec::new();
-    while let Ok(next) = timeout(Duration::from_millis(200), TcpStream::connect(address)).await {
-        queue.push(next);
-    }
+    let nowhere = BlackHole::open().await;
     let timeouts = Timeouts {
         connect: Duration::from_millis(100),
         ..patient()
     };
 
-    let reply = client_with(&format!("http://{address}/v1"), timeouts)
-        .complete(&request())
+    let reply = client_with(&nowhere.url(), timeouts)
+        .complete(&request(), &Sent::default())
         .await;
 
     assert!(
@@ -305,7 +300,7 @@ async fn a_plain_answer_that_takes_too_long_is_late_and_let_go() {
         upstream.answers(script);
 
         let reply = client_with(&upstream.url(), timeouts)
-            .complete(&request())
+            .complete(&request(), &Sent::default())
             .await;
 
         assert!(
@@ -322,7 +317,8 @@ async fn a_caller_who_leaves_before_the_head_closes_the_connection() {
     upstream.answers(Script::raw("").hang());
     let client = client(&upstream.url());
     let request = request();
-    let mut answer = client.stream(&request, None);
+    let sent = Sent::default();
+    let mut answer = client.stream(&request, &sent, None);
     tokio::select! {
         _ = &mut answer => panic!("nothing was sent"),
         _ = upstream.request() => {}
@@ -392,7 +388,7 @@ async fn a_stream_head_keeps_the_headers_worth_passing() {
     upstream.answers(Script::stream().header("x-request-id", "req_2").send(DONE));
 
     let streaming = client(&upstream.url())
-        .stream(&request(), None)
+        .stream(&request(), &Sent::default(), None)
         .await
         .unwrap();
 
@@ -592,10 +588,13 @@ async fn a_connection_is_used_again_after_a_plain_answer_and_after_a_stream() {
     upstream.answers(Script::json(200, REPLY));
     let client = client(&upstream.url());
 
-    client.complete(&request()).await.unwrap();
-    let streaming = client.stream(&request(), None).await.unwrap();
+    client.complete(&request(), &Sent::default()).await.unwrap();
+    let streaming = client
+        .stream(&request(), &Sent::default(), None)
+        .await
+        .unwrap();
     drained(streaming.frames).await;
-    client.complete(&request()).await.unwrap();
+    client.complete(&request(), &Sent::default()).await.unwrap();
 
     assert_eq!((upstream.requests().len(), upstream.connections()), (3, 1));
 }
@@ -607,7 +606,7 @@ async fn a_connection_that_was_closed_meanwhile_is_nobodys_failure() {
     for connection in 1..=5 {
         upstream.answers(Script::json(200, REPLY).cut());
 
-        let reply = client.complete(&request()).await;
+        let reply = client.complete(&request(), &Sent::default()).await;
 
         assert!(reply.is_ok(), "{connection}: {reply:?}");
         assert_eq!(upstream.connections(), connection);
@@ -622,9 +621,9 @@ async fn a_request_that_may_have_been_read_is_not_sent_again() {
     upstream.answers(Script::json(200, REPLY));
     upstream.answers(Script::raw("").cut());
     let client = client(&upstream.url());
-    client.complete(&request()).await.unwrap();
+    client.complete(&request(), &Sent::default()).await.unwrap();
 
-    let reply = client.complete(&request()).await;
+    let reply = client.complete(&request(), &Sent::default()).await;
 
     assert!(matches!(reply, Err(Failure::Cut(_))), "{reply:?}");
     assert_eq!((upstream.requests().len(), upstream.connections()), (2, 1));
@@ -682,7 +681,7 @@ async fn a_query_in_the_base_url_goes_along() {
     upstream.answers(Script::json(200, REPLY));
 
     let client = client(&format!("{}/?api-version=1", upstream.url()));
-    client.complete(&request()).await.unwrap();
+    client.complete(&request(), &Sent::default()).await.unwrap();
 
     let head = upstream.request().await.head;
     assert!(head.starts_with("POST /v1/chat/completions?api-version=1 HTTP/1.1\r\n"));
@@ -698,7 +697,7 @@ async fn a_server_without_a_key_is_sent_none() {
     };
 
     let client = OpenAi::new(&endpoint, patient()).unwrap();
-    client.complete(&request()).await.unwrap();
+    client.complete(&request(), &Sent::default()).await.unwrap();
 
     assert!(!upstream.request().await.head.contains("authorization"));
 }
@@ -714,7 +713,7 @@ async fn another_key_goes_over_the_same_connection() {
     let without = second.with_key(None).unwrap();
 
     for client in [first, second, without] {
-        client.complete(&request()).await.unwrap();
+        client.complete(&request(), &Sent::default()).await.unwrap();
     }
 
     let requests = upstream.requests();

@@ -13,7 +13,9 @@ use http::{HeaderMap, StatusCode};
 use serde_json::json;
 use serde_json::value::{RawValue, to_raw_value};
 
-use super::{ChatRequest, Failure, Frames, ModelCard, Provider, Refusal, Reply, Streaming, Task};
+use super::{
+    ChatRequest, Failure, Frames, ModelCard, Provider, Refusal, Reply, Sent, Streaming, Task,
+};
 use crate::clock::Clock;
 use answer::Answer;
 use said::Said;
@@ -63,7 +65,8 @@ impl Offline {
 
 #[async_trait]
 impl Provider for Offline {
-    async fn complete(&self, request: &ChatRequest) -> Result<Reply, Failure> {
+    async fn complete(&self, request: &ChatRequest, sent: &Sent) -> Result<Reply, Failure> {
+        sent.set();
         let body = match request.task() {
             Task::Chat => self.answer(request)?.whole().to_string(),
             Task::Embeddings => embeddings::answer(request.body(), request.model())?,
@@ -75,8 +78,10 @@ impl Provider for Offline {
     async fn stream(
         &self,
         request: &ChatRequest,
+        sent: &Sent,
         _: Option<Duration>,
     ) -> Result<Streaming, Failure> {
+        sent.set();
         let answer = self.answer(request)?;
         let frames = answer.frames(request.wants_usage()).into_iter().map(Ok);
         let frames: Frames = Box::pin(stream::iter(frames));
@@ -154,13 +159,19 @@ mod tests {
     }
 
     async fn whole(members: &str) -> Value {
-        let reply = offline().complete(&request(members)).await.unwrap();
+        let reply = offline()
+            .complete(&request(members), &Sent::default())
+            .await
+            .unwrap();
         serde_json::from_slice(&reply.body).unwrap()
     }
 
     async fn streamed(members: &str) -> Vec<Frame> {
         let members = format!(r#""stream":true,{members}"#);
-        let streaming = offline().stream(&request(&members), None).await.unwrap();
+        let streaming = offline()
+            .stream(&request(&members), &Sent::default(), None)
+            .await
+            .unwrap();
         streaming.frames.map(Result::unwrap).collect().await
     }
 
@@ -257,7 +268,10 @@ mod tests {
         for n in ["0", "129", "18446744073709551615"] {
             let request = request(&format!(r#"{HELLO},"n":{n}"#));
 
-            let refused = offline().complete(&request).await.unwrap_err();
+            let refused = offline()
+                .complete(&request, &Sent::default())
+                .await
+                .unwrap_err();
 
             let Failure::Refused(refusal) = refused else {
                 panic!("{n} is not refused");

@@ -13,14 +13,15 @@ use std::time::Duration;
 use async_trait::async_trait;
 use http::header::{ACCEPT, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, Uri};
-use http_body_util::Full;
 use hyper::body::Incoming;
 use secrecy::SecretString;
 use tokio::time::{Instant, timeout_at};
 use url::Url;
 
 use super::transport::{self, Transport};
-use super::{ChatRequest, Failure, Frames, ModelCard, Provider, Reply, Streaming, Task, Wait};
+use super::{
+    ChatRequest, Failure, Frames, ModelCard, Provider, Reply, Sent, Streaming, Task, Wait,
+};
 use crate::error::Result;
 pub use endpoint::Endpoint;
 use events::Events;
@@ -104,16 +105,17 @@ impl OpenAi {
     async fn ask(
         &self,
         request: &ChatRequest,
+        sent: &Sent,
         head: &HeaderMap,
     ) -> Result<Response<Incoming>, Failure> {
-        let mut upstream = Request::new(Full::new(request.body().clone()));
+        let mut upstream = Request::new(request.body().clone());
         *upstream.method_mut() = Method::POST;
         *upstream.uri_mut() = match request.task() {
             Task::Chat => self.to.completions.clone(),
             Task::Embeddings => self.to.embeddings.clone(),
         };
         *upstream.headers_mut() = head.clone();
-        refusal::accepted(self.transport.send(upstream).await?).await
+        refusal::accepted(self.transport.send(upstream, sent).await?).await
     }
 }
 
@@ -142,10 +144,11 @@ impl fmt::Debug for OpenAi {
 
 #[async_trait]
 impl Provider for OpenAi {
-    async fn complete(&self, request: &ChatRequest) -> Result<Reply, Failure> {
+    async fn complete(&self, request: &ChatRequest, sent: &Sent) -> Result<Reply, Failure> {
         let deadline = Instant::now() + self.timeouts.total;
         within(deadline, Wait::Total, async {
-            let (head, body) = self.ask(request, &self.heads.plain).await?.into_parts();
+            let answer = self.ask(request, sent, &self.heads.plain).await?;
+            let (head, body) = answer.into_parts();
             let body = transport::whole(body, REPLY_LIMIT).await?;
             Reply::read(head.status, head::worth_passing(&head.headers), body)
         })
@@ -155,6 +158,7 @@ impl Provider for OpenAi {
     async fn stream(
         &self,
         request: &ChatRequest,
+        sent: &Sent,
         first_token: Option<Duration>,
     ) -> Result<Streaming, Failure> {
         let started = Instant::now();
@@ -163,7 +167,7 @@ impl Provider for OpenAi {
             ..self.timeouts
         };
         let deadline = started + timeouts.first_token.min(timeouts.total);
-        let ask = self.ask(request, &self.heads.stream);
+        let ask = self.ask(request, sent, &self.heads.stream);
         let (head, body) = within(deadline, Wait::FirstToken, ask).await?.into_parts();
         if head::is_document(&head.headers) {
             return Err(Failure::Garbled("it is not an event stream"));

@@ -2,6 +2,7 @@
 
 mod body;
 mod connector;
+mod outgoing;
 mod tls;
 
 use std::error::Error as StdError;
@@ -10,16 +11,17 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, Response};
-use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper_util::client::legacy::{Client, Error};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use tokio::time::error::Elapsed;
 
+use super::Sent;
 use super::failure::{Failure, Wait};
 use crate::error::Result;
 pub(super) use body::whole;
 use connector::Connector;
+use outgoing::Outgoing;
 pub(super) use tls::config as tls_config;
 
 /// Below what servers usually keep an idle connection open for.
@@ -31,7 +33,7 @@ const BUFFER: usize = 16 << 10;
 /// Connections of HTTP/1: over HTTP/2 all streams would wait for one connection. Nothing stands
 /// between us and the upstream, and no redirect is followed. Cloning it copies pointers.
 #[derive(Clone, Debug)]
-pub(super) struct Transport(Client<Connector, Full<Bytes>>);
+pub(super) struct Transport(Client<Connector, Outgoing>);
 
 impl Transport {
     /// `patience` is for the whole way to a connection: the name, the socket and TLS.
@@ -48,8 +50,10 @@ impl Transport {
     /// connection has not begun to send, because it was closed meanwhile, takes another connection.
     pub(super) async fn send(
         &self,
-        request: Request<Full<Bytes>>,
+        request: Request<Bytes>,
+        sent: &Sent,
     ) -> Result<Response<Incoming>, Failure> {
+        let request = request.map(|body| Outgoing::new(body, sent));
         self.0.request(request).await.map_err(unanswered)
     }
 }

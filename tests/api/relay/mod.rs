@@ -23,6 +23,7 @@ mod strategy;
 mod streams;
 mod taps;
 mod timeouts;
+mod unsent;
 mod usage;
 mod verdicts;
 mod wire_details;

@@ -2,6 +2,7 @@
 
 pub mod actor;
 pub mod app;
+mod black_hole;
 pub(crate) mod budgets;
 pub(crate) mod ledger;
 mod numbers;
@@ -12,5 +13,6 @@ pub(crate) mod wire;
 
 pub use actor::{Actor, Reply};
 pub use app::{PASSWORD, TestApp};
+pub(crate) use black_hole::BlackHole;
 pub(crate) use ledger::Row;
 pub(crate) use wire::Wire;
