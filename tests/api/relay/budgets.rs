@@ -104,6 +104,50 @@ async fn what_is_refused_for_money_leaves_no_row_and_asks_no_upstream() {
     assert_eq!(scene.upstream.connections(), 0);
 }
 
+/// A prompt of ten tokens costs 1.5 micro-dollars, and a hundred of an answer 60.
+#[tokio::test]
+async fn a_budget_lets_pass_what_a_request_may_come_to_and_nothing_larger() {
+    let short = "[models.short]\ntargets = [\"up/public\"]\nmax_output_tokens = 200
+        price = { input = 0.15, output = 0.60 }";
+    let scene = Scene::with("", short).await;
+    let ada = scene.app.sign_up("ada").await;
+    let image = json!({"type": "image_url", "image_url": {"url": "https://x/y.png"}});
+    let seen = json!([{"role": "user", "content": [{"type": "text", "text": "hello"}, image]}]);
+    for (members, need) in [
+        (json!({"max_tokens": 100}), 62),
+        (json!({"max_tokens": 100, "n": 3}), 182),
+        (json!({"max_tokens": 100, "n": 0}), 62),
+        (
+            json!({"max_tokens": 100, "max_completion_tokens": 200}),
+            122,
+        ),
+        (
+            json!({"max_tokens": 200, "max_completion_tokens": 100}),
+            122,
+        ),
+        (json!({"max_tokens": 0, "max_completion_tokens": 100}), 62),
+        (json!({"model": "short"}), 122),
+        (json!({"model": "short", "max_tokens": 0}), 122),
+        (json!({"model": "short", "max_tokens": 300}), 182),
+        (json!({}), 2_460),
+        (json!({"max_tokens": 0, "n": 0}), 2_460),
+        (json!({"max_tokens": 100, "messages": seen}), 212),
+    ] {
+        let mut body = ask();
+        for (name, value) in members.as_object().unwrap() {
+            body[name] = value.clone();
+        }
+        let tight = ada.with_key(json!({"budget_microusd": need - 1})).await;
+        let fits = ada.with_key(json!({"budget_microusd": need})).await;
+
+        let reply = tight.post(PATH, body.clone()).await;
+        assert_eq!(reply.status, 402, "{members}: {}", reply.text());
+        scene.upstream.answers(Script::json(200, LESS));
+        let reply = fits.post(PATH, body).await;
+        assert_eq!(reply.status, 200, "{members}: {}", reply.text());
+    }
+}
+
 #[tokio::test]
 async fn a_request_must_fit_the_budget_of_its_key_and_of_its_user() {
     let scene = Scene::set().await;
