@@ -34,6 +34,8 @@ pub(super) struct Meter {
     usage: Option<Usage>,
     /// Bytes of content that a stream has brought.
     written: u64,
+    /// As many had come when the upstream last counted any.
+    counted: u64,
     /// Of the last attempt.
     sent: Sent,
 }
@@ -73,6 +75,7 @@ impl Meter {
             prompt: Prompt::Whole(ask.request.clone()),
             usage: None,
             written: 0,
+            counted: 0,
             sent: Sent::default(),
         }
     }
@@ -156,8 +159,12 @@ impl Meter {
         }
     }
 
-    /// The upstream's own count; the last one of a stream holds.
+    /// The upstream's own count of what has come so far; the last one of a stream holds. One of no
+    /// tokens tells of the prompt alone.
     pub(super) fn counts(&mut self, usage: Usage) {
+        if usage.completion > 0 {
+            self.counted = self.written;
+        }
         self.usage = Some(usage);
     }
 
@@ -179,9 +186,9 @@ impl Meter {
         if self.charge.attempts == 0 {
             return;
         }
-        let usage = self.usage.unwrap_or_else(|| self.estimate());
+        let usage = self.used();
         let mut charge = self.charge.clone();
-        charge.estimated = self.usage.is_none() && usage != Usage::default();
+        charge.estimated = self.usage != Some(usage) && usage != Usage::default();
         charge.prompt_tokens = usage.prompt;
         charge.cached_tokens = usage.cached;
         charge.completion_tokens = usage.completion;
@@ -195,6 +202,21 @@ impl Meter {
         slot.send(Entry { charge, draws });
     }
 
+    /// As the upstream told it, but for what came after it had counted, where the answer then broke off.
+    fn used(&self) -> Usage {
+        let Some(told) = self.usage else {
+            return self.estimate();
+        };
+        let broke_off = matches!(self.charge.status, Outcome::Cancelled | Outcome::Truncated);
+        if !broke_off || self.written == self.counted {
+            return told;
+        }
+        Usage {
+            completion: told.completion.max(self.written_tokens()),
+            ..told
+        }
+    }
+
     /// From the bytes seen, where the upstream told nothing: the prompt counts once it was sent.
     fn estimate(&self) -> Usage {
         if !self.sent.is_set() {
@@ -202,9 +224,13 @@ impl Meter {
         }
         Usage {
             prompt: self.prompt.tokens(),
-            completion: self.written.div_ceil(CHARACTERS_A_TOKEN),
+            completion: self.written_tokens(),
             ..Usage::default()
         }
+    }
+
+    fn written_tokens(&self) -> u64 {
+        self.written.div_ceil(CHARACTERS_A_TOKEN)
     }
 
     /// For lines of the log that are written outside of the request's span.

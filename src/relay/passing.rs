@@ -61,14 +61,15 @@ impl Passing {
     fn take(&mut self, frame: Frame) -> Option<Bytes> {
         match frame.says() {
             Says::Chunk(chunk) => {
-                if let Some(usage) = chunk.usage {
-                    self.meter.counts(usage);
-                }
                 if chunk.is_content() {
                     self.meter.first_content();
                 }
                 self.choices.merge(&chunk.choices);
                 self.meter.wrote(chunk.choices.written);
+                // A chunk's count is of what it brings, too.
+                if let Some(usage) = chunk.usage {
+                    self.meter.counts(usage);
+                }
             }
             Says::Done => {
                 self.is_done = true;

@@ -5,6 +5,7 @@ mod budgets;
 mod bytes;
 mod cancel;
 mod commit;
+mod counts;
 mod drain;
 mod embeddings;
 mod failover;
