@@ -8,6 +8,7 @@ use super::catalogue::{Route, model_not_found};
 use super::estimate::Estimate;
 use super::meter::Meter;
 use super::rates::Told;
+use crate::domain::{RowId, Ts};
 use crate::error::{Error, Result};
 use crate::llm::ChatRequest;
 
@@ -23,10 +24,14 @@ impl Relay {
         let estimate = Estimate::of(&ask.request, route.max_output_tokens);
         let slot = self.0.ledger.reserve().await?;
         let rate = self.0.rates.take(&ask.principal, estimate, told).await?;
+        // One moment for the reservation and for the row: what is reserved of a day is spent on it.
+        let now = Ts::from_micros(self.0.clock.micros());
         let needs = (&route, estimate);
-        let grants = self.0.grantor.grant(rate, &ask.principal, needs).await?;
+        let grantor = &self.0.grantor;
+        let grants = grantor.grant(rate, &ask.principal, needs, now).await?;
         let watch = self.0.observer.watch(&ask);
-        let meter = Meter::new(slot, grants, &self.0.clock, &ask, &route);
+        let row = (RowId::new(&self.0.clock), now);
+        let meter = Meter::new(slot, grants, row, &ask, &route);
         let meter = meter.holding(place).watched(watch);
         Ok((ask.request, route, meter))
     }

@@ -7,7 +7,7 @@ use super::money::{Claim, Draw, Money, Reservation};
 use super::price::reservation_microusd;
 use super::rates::Place;
 use crate::config::{BudgetPeriod, UserLimits};
-use crate::domain::{Budget, Caps, Charge, Holder, Period, Principal, Via};
+use crate::domain::{Budget, Caps, Charge, Holder, Period, Principal, Ts, Via, Window};
 use crate::error::{Error, Kind, Result};
 
 /// Grants requests what they need, or refuses them.
@@ -31,18 +31,19 @@ impl Grantor {
         Self { everybody, money }
     }
 
-    /// All that a request needs besides its place in the rates, or why it may not run.
+    /// All that a request of this time needs besides its place in the rates, or why it may not run.
     pub(super) async fn grant(
         &self,
         place: Place,
         principal: &Principal,
         (route, estimate): (&Route, Estimate),
+        at: Ts,
     ) -> Result<Grants> {
         let mut grants = Grants {
             place,
             money: Vec::new(),
         };
-        let claims = self.claims(principal);
+        let claims = self.claims(principal, at);
         if claims.iter().all(Option::is_none) {
             return Ok(grants);
         }
@@ -57,8 +58,12 @@ impl Grantor {
     }
 
     /// The budgets that a request must fit: of its key, and of its user over all keys and sessions.
-    fn claims(&self, principal: &Principal) -> [Option<Claim>; 2] {
-        let claim = |holder: Holder, budget: Budget| Claim { holder, budget };
+    fn claims(&self, principal: &Principal, at: Ts) -> [Option<Claim>; 2] {
+        let claim = |holder: Holder, budget: Budget| Claim {
+            holder,
+            budget,
+            window: Window::of(budget.period, at),
+        };
         let of_key = match &principal.via {
             Via::Key { id, caps, .. } => caps.budget.map(|budget| claim(Holder::Key(*id), budget)),
             Via::Session(_) => None,

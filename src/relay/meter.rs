@@ -12,7 +12,6 @@ use super::grants::Grants;
 use super::ledger::{Entry, Slot};
 use super::price::cost_microusd;
 use super::watch::Watch;
-use crate::clock::Clock;
 use crate::config::Price;
 use crate::domain::{Charge, Outcome, RowId, Ts};
 use crate::llm::{ChatRequest, Reply, Sent, Task, Usage};
@@ -41,14 +40,20 @@ pub(super) struct Meter {
 }
 
 impl Meter {
-    pub(super) fn new(slot: Slot, grants: Grants, clock: &Clock, ask: &Ask, route: &Route) -> Self {
+    pub(super) fn new(
+        slot: Slot,
+        grants: Grants,
+        (id, at): (RowId, Ts),
+        ask: &Ask,
+        route: &Route,
+    ) -> Self {
         Self {
             slot: Some(slot),
             place: None,
             grants,
             charge: Charge {
-                id: RowId::new(clock),
-                at: Ts::from_micros(clock.micros()),
+                id,
+                at,
                 user_id: ask.principal.user.clone(),
                 key_id: ask.principal.key(),
                 provider: String::new(),

@@ -66,11 +66,12 @@ pub struct Leased {
     pub spent: u64,
 }
 
-/// Whose budget a request is to fit.
+/// Whose budget a request is to fit, and of which time.
 #[derive(Clone, Debug)]
 pub(super) struct Claim {
     pub(super) holder: Holder,
     pub(super) budget: Budget,
+    pub(super) window: Window,
 }
 
 impl Money {
@@ -105,9 +106,8 @@ impl Money {
         if need > cap {
             return Err(exhausted(claim));
         }
-        let window = Window::of(claim.budget.period, self.now());
         loop {
-            let purse = self.purse(&claim.holder, window, cap);
+            let purse = self.purse(&claim.holder, claim.window, cap);
             if let Some(reserved) = purse.reserve(need, cap) {
                 return Ok(reserved);
             }

@@ -3,9 +3,12 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use concierge::store;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
+use tokio::time::timeout;
 
+use crate::support::budgets::Account;
 use crate::support::upstream::Script;
 use crate::support::{Actor, Reply, TestApp, Wire};
 
@@ -20,9 +23,17 @@ const FULL: &str = "{\"choices\":[],\"usage\":{\"prompt_tokens\":10,\"completion
 /// It uses less: 10 · 0.15 + 20 · 0.60, rounded.
 const LESS: &str = "{\"choices\":[],\"usage\":{\"prompt_tokens\":10,\"completion_tokens\":20}}";
 const LESS_COST: i64 = 14;
+/// From half past nine to half past midnight.
+const TO_TOMORROW: Duration = Duration::from_hours(15);
 
 fn asked() -> Value {
     let mut body = ask();
+    body["max_tokens"] = 100.into();
+    body
+}
+
+fn ask_short_stream() -> Value {
+    let mut body = ask_stream();
     body["max_tokens"] = 100.into();
     body
 }
@@ -48,6 +59,20 @@ async fn user(app: &TestApp) -> (Actor<'_>, String) {
     let me = ada.get("/api/v1/auth/me").await.json();
     let path = format!("/api/v1/users/{}", me["id"].as_str().unwrap());
     (ada, path)
+}
+
+fn by_day(microusd: i64) -> Value {
+    json!({"budget_microusd": microusd, "budget_period": "day"})
+}
+
+/// The days of the only key, and what it has spent on each.
+async fn days(app: &TestApp) -> Vec<(String, i64)> {
+    app.rests().await;
+    let mut accounts = app.accounts().await;
+    let is_day = |it: &Account| it.holder.starts_with("key:") && it.period.len() == 10;
+    accounts.retain(is_day);
+    let day = |it: Account| (it.period, it.spent_microusd);
+    accounts.into_iter().map(day).collect()
 }
 
 async fn change(admin: &Actor<'_>, path: &str, caps: Value) {
@@ -216,6 +241,61 @@ async fn days_and_months_begin_anew_and_the_total_never_does() {
             "total"
         ]
     );
+}
+
+#[tokio::test]
+async fn what_ends_after_midnight_is_spent_on_the_day_on_which_it_began() {
+    let scene = Scene::set().await;
+    let ada = scene.app.sign_up("ada").await;
+    let program = ada.with_key(by_day(RESERVED)).await;
+    scene.upstream.answers(
+        stream(&[WORD])
+            .pause(300)
+            .send([USAGE, STOP, DONE].concat()),
+    );
+    scene.upstream.answers(Script::json(200, FULL));
+    let running = program.open(PATH, ask_short_stream()).await;
+    assert_eq!(post(&program).await, 402);
+
+    scene.app.advance(TO_TOMORROW);
+    let reply = Reply::read(running).await;
+
+    assert!(reply.text().ends_with(DONE), "{}", reply.text());
+    scene.app.row().await;
+    let days = days(&scene.app).await;
+    assert_eq!(days, [("2026-11-21".to_owned(), COST)]);
+    // All of today's is left.
+    assert_eq!(post(&program).await, 200);
+}
+
+#[tokio::test]
+async fn who_waits_for_money_past_midnight_spends_it_where_it_was_reserved() {
+    let scene = Scene::set().await;
+    let ada = scene.app.sign_up("ada").await;
+    let program = ada.with_key(by_day(10_000)).await;
+    scene.upstream.answers(Script::json(200, FULL));
+    scene.upstream.answers(Script::json(200, FULL));
+    assert_eq!(post(&program).await, 200);
+    scene.app.ledger(1).await;
+    let accounts = scene.app.accounts_at_rest("key:", "2026-11-21").await;
+    let account = store::budgets::Account {
+        holder: accounts[0].holder.clone(),
+        period: accounts[0].period.clone(),
+    };
+
+    // Nobody else can lease anything of it.
+    let mut tx = scene.app.databases.main.write().await.unwrap();
+    store::budgets::hold(&mut tx, &account).await.unwrap();
+    let mut waiting = Box::pin(post(&program));
+    let waited = timeout(Duration::from_millis(1_500), &mut waiting).await;
+    assert!(waited.is_err(), "{waited:?}");
+    scene.app.advance(TO_TOMORROW);
+    drop(tx);
+
+    assert_eq!(waiting.await, 200);
+    scene.app.ledger(2).await;
+    let days = days(&scene.app).await;
+    assert_eq!(days, [("2026-11-21".to_owned(), 2 * RESERVED)]);
 }
 
 #[tokio::test]

@@ -41,7 +41,8 @@ impl TestApp {
         account.spent_microusd
     }
 
-    async fn rests(&self) {
+    /// Waits until nothing is leased.
+    pub(crate) async fn rests(&self) {
         for _ in 0..500 {
             let accounts = self.accounts().await;
             let is_leased = |account: &Account| account.leased_microusd != 0;
