@@ -3,10 +3,11 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use concierge::domain::Ts;
 use concierge::store;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use crate::support::budgets::Account;
 use crate::support::upstream::Script;
@@ -611,4 +612,56 @@ async fn a_lease_that_others_have_taken_away_is_neither_used_nor_given_back_agai
     assert_eq!(post(&program).await, 200);
     scene.app.ledger(2).await;
     assert_eq!(scene.app.spent_by_the_key().await, cost + RESERVED);
+}
+
+#[tokio::test]
+async fn a_lease_in_use_keeps_its_money_for_longer_than_twenty_seconds() {
+    let scene = Scene::set().await;
+    let other = scene.app.replica().await;
+    let ada = scene.app.sign_up("ada").await;
+    let wanted = json!({"budget_microusd": RESERVED + 20});
+    let here = ada.with_key(wanted).await;
+    let there = other
+        .anonymous()
+        .header("authorization", here.authorization());
+    scene.upstream.answers(stream(&[WORD]).hang());
+    scene.upstream.answers(Script::json(200, LESS));
+    let running = here.open(PATH, ask_short_stream()).await;
+    assert_eq!(post(&there).await, 402);
+
+    for _ in 0..2 {
+        let before = lease_ends(&scene.app).await;
+        scene.app.advance(Duration::from_secs(15));
+        is_renewed(&scene.app, before).await;
+        // A refusal stands for a tenth of a second; then the replica looks.
+        sleep(Duration::from_millis(200)).await;
+        assert_eq!(post(&there).await, 402);
+    }
+
+    drop(running);
+    let cost = scene.app.row().await.cost_microusd;
+    assert!((1..=20).contains(&cost), "{cost}");
+    scene.app.rests().await;
+    assert_eq!(post(&there).await, 200);
+    scene.app.ledger(2).await;
+    assert_eq!(scene.app.spent_by_the_key().await, cost + LESS_COST);
+}
+
+async fn is_renewed(app: &TestApp, before: Ts) {
+    for _ in 0..600 {
+        if lease_ends(app).await > before {
+            return;
+        }
+        sleep(Duration::from_millis(50)).await;
+    }
+    panic!("the lease is not renewed");
+}
+
+/// When the only lease runs out, if nobody renews it.
+async fn lease_ends(app: &TestApp) -> Ts {
+    let leases: Vec<(Ts,)> = app.rows("SELECT expires_at FROM leases").await;
+    let [(ends,)] = leases[..] else {
+        panic!("not one lease: {leases:?}");
+    };
+    ends
 }

@@ -3,9 +3,10 @@
 use http::Method;
 use serde_json::{Value, json};
 
-use crate::support::TestApp;
 use crate::support::upstream::{Script, Upstream};
+use crate::support::{Actor, Reply, TestApp};
 
+use super::rates::limited;
 use super::{Scene, configured, error, provider};
 
 const PATHS: [&str; 2] = ["/api/v1/embeddings", "/v1/embeddings"];
@@ -19,6 +20,15 @@ fn named(text: &str, name: &str) -> String {
 
 fn ask() -> Value {
     json!({"model": "public", "input": "hello there"})
+}
+
+/// Asks, and is answered with vectors of a thousand tokens.
+async fn served(scene: &Scene, program: &Actor<'_>, path: &str) -> Reply {
+    let answer = Script::json(200, named(VECTORS, "public").as_str());
+    scene.upstream.answers(answer);
+    let reply = program.post(path, ask()).await;
+    assert_eq!(reply.status, 200, "{}", reply.text());
+    reply
 }
 
 #[tokio::test]
@@ -194,6 +204,94 @@ async fn who_may_not_complete_may_not_embed() {
         .send(Method::GET, PATHS[1], axum::body::Body::empty())
         .await;
     assert_eq!((wrong.status, wrong.header("allow")), (405, "POST"));
+    assert_eq!(scene.upstream.connections(), 0);
+}
+
+#[tokio::test]
+async fn requests_a_minute_are_those_of_vectors_too() {
+    let scene = limited("rpm = 2").await;
+    let program = scene.program().await;
+    for path in PATHS {
+        served(&scene, &program, path).await;
+    }
+
+    for path in PATHS {
+        let reply = program.post(path, ask()).await;
+
+        assert_eq!(reply.status, 429, "{}", reply.text());
+        assert_eq!(error(&reply)["code"], "rate_limit_exceeded");
+        assert_eq!(error(&reply)["type"], "requests");
+        assert!(!reply.header("retry-after").is_empty());
+        assert_eq!(reply.header("x-ratelimit-limit-requests"), "2");
+    }
+    assert_eq!(scene.app.ledger(2).await.len(), 2);
+    assert_eq!(scene.upstream.requests().len(), 2);
+}
+
+/// Of `ask`, four tokens are reserved, and of its answer a thousand used.
+#[tokio::test]
+async fn tokens_a_minute_are_those_of_vectors_too() {
+    let scene = limited("tpm = 500").await;
+    let ada = scene.app.sign_up("ada").await;
+    let program = ada.with_key(json!({})).await;
+    let narrow = ada.with_key(json!({"tpm": 3})).await;
+    let reply = served(&scene, &program, PATHS[0]).await;
+    assert_eq!(reply.header("x-ratelimit-remaining-tokens"), "496");
+
+    for path in PATHS {
+        let reply = program.post(path, ask()).await;
+
+        assert_eq!(reply.status, 429, "{}", reply.text());
+        assert_eq!(error(&reply)["code"], "rate_limit_exceeded");
+        assert_eq!(error(&reply)["type"], "tokens");
+    }
+    let reply = narrow.post(PATHS[0], ask()).await;
+    assert_eq!(reply.status, 400, "{}", reply.text());
+    assert_eq!(error(&reply)["code"], "request_exceeds_tpm");
+}
+
+/// Four tokens cost 0.6 micro-dollars, and a thousand 150.
+#[tokio::test]
+async fn a_budget_is_that_of_vectors_too() {
+    let scene = Scene::set().await;
+    let ada = scene.app.sign_up("ada").await;
+    let none = ada.with_key(json!({"budget_microusd": 0})).await;
+    let program = ada.with_key(json!({"budget_microusd": 150})).await;
+    served(&scene, &program, PATHS[0]).await;
+    // What it has used beyond its reservation is known when its row is written.
+    assert_eq!(scene.app.row().await.cost_microusd, 150);
+
+    for (actor, path) in [
+        (&none, PATHS[0]),
+        (&program, PATHS[0]),
+        (&program, PATHS[1]),
+    ] {
+        let reply = actor.post(path, ask()).await;
+
+        assert_eq!(reply.status, 402, "{}", reply.text());
+        assert_eq!(error(&reply)["code"], "insufficient_quota");
+        assert_eq!(error(&reply)["type"], "insufficient_quota");
+    }
+    assert_eq!(scene.app.spent_by_the_key().await, 150);
+    assert_eq!(scene.upstream.requests().len(), 1);
+}
+
+#[tokio::test]
+async fn vectors_of_a_model_without_a_price_are_not_for_those_who_have_a_budget() {
+    let scene = Scene::with("", "[models.unpriced]\ntargets = [\"up/unpriced\"]").await;
+    let ada = scene.app.sign_up("ada").await;
+    let program = ada.with_key(json!({"budget_microusd": 1_000})).await;
+    let mut body = ask();
+    body["model"] = "unpriced".into();
+
+    for path in PATHS {
+        let reply = program.post(path, body.clone()).await;
+
+        assert_eq!(reply.status, 403, "{}", reply.text());
+        assert_eq!(error(&reply)["code"], "model_not_priced");
+        assert_eq!(error(&reply)["param"], "model");
+    }
+    scene.app.has_no_rows().await;
     assert_eq!(scene.upstream.connections(), 0);
 }
 

@@ -17,7 +17,7 @@ use super::{
 const SHORT: &str = "{\"choices\":[],\"usage\":{\"prompt_tokens\":10,\"completion_tokens\":90}}";
 
 /// With limits for every user, by the clock of the test: no Redis has a part in it.
-async fn limited(limits: &str) -> Scene {
+pub(super) async fn limited(limits: &str) -> Scene {
     limited_with(limits, &[("REDIS_URL", "")]).await
 }
 
