@@ -13,7 +13,7 @@ use super::meter::Meter;
 use super::{last_words, stopping};
 use crate::domain::Outcome;
 use crate::error::chain;
-use crate::llm::{Choices, Edits, Failure, Frame, Says};
+use crate::llm::{Choices, Edits, Failure, Frame, Says, Wait};
 
 const DONE: Bytes = Bytes::from_static(b"data: [DONE]\n\n");
 
@@ -55,6 +55,11 @@ impl Passing {
     /// Whether a comment of ours can stand here.
     pub(super) fn takes_comments(&self) -> bool {
         self.at_boundary && !self.is_done
+    }
+
+    /// The caller's time is over, whatever the upstream still has to say.
+    pub(super) fn overdue(&mut self) -> Option<Bytes> {
+        self.fail(&Failure::Late(Wait::Total))
     }
 
     /// What is passed on of a frame; None where nothing is.

@@ -17,7 +17,7 @@ use super::keepalive::KeepAlive;
 use super::meter::Meter;
 use super::passing::Passing;
 use super::tap::{Tap, Tapped};
-use super::{Answer, last_words};
+use super::{Answer, last_words, verdict};
 use crate::error::{Error, Kind, chain};
 use crate::llm::Edits;
 
@@ -69,6 +69,19 @@ impl Relayed {
     /// Lets somebody see what is passed on from here.
     pub fn tapped(&mut self, tap: Box<dyn Tap>) {
         self.tap = Some(Tapped::new(tap));
+    }
+
+    /// Breaks it off, because it has lasted too long: what is still to be said to its caller.
+    pub fn overdue(mut self: Box<Self>) -> Option<Bytes> {
+        match &mut self.phase {
+            Phase::Searching(_, span) => {
+                let error = verdict::late();
+                span.in_scope(|| tell(&error));
+                Some(last_words::of_error(&error))
+            }
+            Phase::Streaming(passing) => passing.overdue(),
+            Phase::Stored(_) | Phase::Ended => None,
+        }
     }
 
     /// Breaks every silence that lasts so long.

@@ -73,18 +73,19 @@ pub(super) fn word(failure: &Failure) -> &'static str {
 pub(super) fn of(failure: Failure) -> Answer {
     match failure {
         Failure::Refused(refusal) => refused(*refusal),
-        Failure::Late(_) => failed(
-            Error::new(
-                Kind::Timeout,
-                "upstream_timeout",
-                "The model took too long to answer.",
-            ),
-            failure,
-        ),
+        Failure::Late(_) => failed(late(), failure),
         Failure::Unreachable(_) => failed(upstream_error("The model cannot be reached."), failure),
         Failure::Cut(_) => failed(upstream_error("The model's answer broke off."), failure),
         Failure::Garbled(_) => failed(upstream_error(UNREADABLE), failure),
     }
+}
+
+pub(super) fn late() -> Error {
+    Error::new(
+        Kind::Timeout,
+        "upstream_timeout",
+        "The model took too long to answer.",
+    )
 }
 
 /// What a refusal is about.

@@ -16,7 +16,7 @@ use crate::api::openai::document::{ChatChunk, ChatCompletion, ChatRequestBody};
 use crate::domain::RequestId;
 use crate::error::Result;
 use crate::llm::ChatRequest;
-use crate::relay::{Answer, Ask};
+use crate::relay::{Answer, Ask, Relayed};
 use crate::state::App;
 
 const PROCESSING_MS: HeaderName = HeaderName::from_static("openai-processing-ms");
@@ -84,7 +84,7 @@ fn rendered(app: &App, answer: Answer) -> Response {
         Answer::Stream { headers, frames } => {
             // The relay's own clock ends an answer that is read sooner, and says so in a frame.
             let until = Instant::now() + app.config.relay.total_timeout * 2;
-            let frames = Frames::new(frames, until, &app.shutdown);
+            let frames = Frames::new(frames, until, &app.shutdown, Relayed::overdue);
             let mut response = (StatusCode::OK, Body::new(frames)).into_response();
             let own = response.headers_mut();
             own.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));

@@ -1,5 +1,6 @@
 //! No wait is without a limit.
 
+use crate::support::Wire;
 use crate::support::upstream::Script;
 
 use super::{PATH, PROMPT, ROLE, Scene, WORD, ask, ask_stream, error, last_words, stream};
@@ -121,4 +122,52 @@ async fn an_answer_that_nobody_reads_does_not_last_for_ever() {
     assert_eq!(scene.app.row().await.status, "cancelled");
     let rest = axum::body::to_bytes(unread.into_body(), 1_000).await;
     assert!(rest.is_err(), "it must not look complete");
+}
+
+/// What the caller of a stream by `many` reads behind its head, over a real connection.
+async fn read_to_the_end(scene: &Scene) -> String {
+    let program = scene.program().await;
+    let listening = scene.app.listen().await;
+    let mut body = ask_stream();
+    body["model"] = "many".into();
+    let mut caller = Wire::connect(listening.address).await;
+    let credentials = [("authorization", program.authorization())];
+    caller
+        .post(PATH, &credentials, body.to_string().as_bytes())
+        .await;
+    assert_eq!(caller.head().await.status, 200);
+    String::from_utf8(caller.rest().await).unwrap()
+}
+
+#[tokio::test]
+async fn a_search_that_outlasts_every_patience_ends_with_an_error_and_does_not_hang() {
+    // Each target has a second of its own, and all of them together have two.
+    let many = "[models.many]\ntargets = [\"up/a\", \"up/b\", \"up/c\", \"up/d\", \"up/e\"]\n";
+    let relay = "commit_after = \"0s\"\ntotal_timeout = \"1s\"\nmax_attempts = 5";
+    let scene = Scene::with(relay, many).await;
+    for _ in 0..5 {
+        scene.upstream.answers(Script::raw(""));
+    }
+
+    let told = read_to_the_end(&scene).await;
+
+    assert_eq!(last_words(&told)["code"], "upstream_timeout");
+    scene.app.row().await;
+}
+
+#[tokio::test]
+async fn a_stream_that_waits_when_every_patience_ends_is_broken_off_with_an_error() {
+    let many = "[models.many]\ntargets = [\"up/a\", \"up/b\", \"up/c\"]\n";
+    let relay = "commit_after = \"0s\"\nfirst_token_timeout = \"800ms\"\ntotal_timeout = \"1s\"";
+    let scene = Scene::with(relay, many).await;
+    // The third has most of its second left when the time of all is over.
+    for script in [Script::raw(""), Script::raw(""), stream(&[WORD]).hang()] {
+        scene.upstream.answers(script);
+    }
+
+    let told = read_to_the_end(&scene).await;
+
+    assert_eq!(last_words(&told)["code"], "upstream_timeout");
+    scene.upstream.closed_times(3).await;
+    scene.app.row().await;
 }
