@@ -8,6 +8,19 @@ use libfuzzer_sys::fuzz_target;
 use serde::de::IgnoredAny;
 use serde_json::{Map, Value};
 
+/// What is read of each kind of request.
+const CHAT: [&str; 8] = [
+    "model",
+    "messages",
+    "stream",
+    "stream_options",
+    "max_tokens",
+    "max_completion_tokens",
+    "n",
+    "user",
+];
+const EMBEDDINGS: [&str; 3] = ["model", "input", "user"];
+
 fuzz_target!(|data: &[u8]| {
     let body = Bytes::copy_from_slice(data);
     for view in [ChatRequest::view, ChatRequest::view_embeddings] {
@@ -33,6 +46,15 @@ fn taken(data: &[u8], request: &ChatRequest) {
         return;
     };
     assert_eq!(object["model"], request.model());
+    match request.task() {
+        Task::Chat => spelled(&object, &CHAT),
+        Task::Embeddings => spelled(&object, &EMBEDDINGS),
+    }
+    if let (Task::Chat, Some(Value::Object(options))) =
+        (request.task(), object.get("stream_options"))
+    {
+        spelled(options, &["include_usage"]);
+    }
     if let Some(Value::String(input)) = object.get("input")
         && request.task() == Task::Embeddings
     {
@@ -43,5 +65,16 @@ fn taken(data: &[u8], request: &ChatRequest) {
         let told = |name: &str| object.get(name).and_then(Value::as_u64);
         let told = told("max_tokens").max(told("max_completion_tokens"));
         assert!(told == Some(limit) || limit == u64::MAX);
+    }
+}
+
+/// Nothing stands there that a reader who does not mind the case would take for a member that is read.
+fn spelled(object: &Map<String, Value>, read: &[&str]) {
+    for name in object.keys() {
+        let folded = name.replace('ſ', "s").to_lowercase();
+        assert!(
+            read.contains(&name.as_str()) || !read.contains(&folded.as_str()),
+            "{name}"
+        );
     }
 }

@@ -77,6 +77,17 @@ impl<N, F: FnOnce(&[u8]) -> N> Visitor<'_> for Name<F> {
     }
 }
 
+/// Whether who does not mind the case reads a member of this name as `wanted`, which is lower case. They
+/// fold as Go does, to whom the long s and the sign of the kelvin are letters, too.
+pub(super) fn is_read_as(name: &[u8], wanted: &str) -> bool {
+    let folded = |letter: char| match letter {
+        'ſ' => 's',
+        '\u{212A}' => 'k',
+        letter => letter.to_ascii_lowercase(),
+    };
+    std::str::from_utf8(name).is_ok_and(|name| name.chars().map(folded).eq(wanted.chars()))
+}
+
 struct ObjectVisitor<T>(PhantomData<T>);
 
 impl<'de, T: Members<'de>> Visitor<'de> for ObjectVisitor<T> {

@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 
 use super::Task;
 use crate::error::{Error, Kind, Result};
-use crate::llm::json::{Members, Name, Object};
+use crate::llm::json::{Members, Name, Object, is_read_as};
 
 /// A member that we read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,6 +29,16 @@ pub(super) struct Fields<'a> {
     values: [Option<&'a RawValue>; Field::COUNT],
     /// Those that occur again.
     twice: Vec<Field>,
+    /// Those that others would take for one of ours, each once.
+    misspelled: Vec<(Field, String)>,
+}
+
+/// A member by its name.
+enum Named {
+    Ours(Field),
+    /// Who does not mind the case would read it as one of ours, and in its place.
+    Misspelled(Field, String),
+    Foreign,
 }
 
 impl<'a> Fields<'a> {
@@ -44,8 +54,12 @@ impl<'a> Fields<'a> {
         }
         let Object(fields) =
             serde_json::from_str::<Object<Self>>(text).map_err(|_| unread(text))?;
-        match fields.twice.iter().find(|field| field.is_of(task)) {
-            Some(field) => Err(twice(field.name())),
+        if let Some(field) = fields.twice.iter().find(|field| field.is_of(task)) {
+            return Err(twice(field.name()));
+        }
+        let mut misspelled = fields.misspelled.iter();
+        match misspelled.find(|(field, _)| field.is_of(task)) {
+            Some((field, spelled)) => Err(self::misspelled(field.name(), spelled)),
             None => Ok(fields),
         }
     }
@@ -114,36 +128,64 @@ impl<'a> Fields<'a> {
 impl<'de> Members<'de> for Fields<'de> {
     fn read<A: MapAccess<'de>>(mut members: A) -> Result<Self, A::Error> {
         let mut fields = Self::default();
-        while let Some(field) = members.next_key_seed(Name(Field::named))? {
-            let Some(field) = field else {
-                members.next_value::<IgnoredAny>()?;
+        while let Some(named) = members.next_key_seed(Name(Named::of))? {
+            if let Named::Ours(field) = named {
+                let seen = fields.values[field as usize].replace(members.next_value()?);
+                if seen.is_some() {
+                    fields.twice.push(field);
+                }
                 continue;
-            };
-            let seen = fields.values[field as usize].replace(members.next_value()?);
-            if seen.is_some() {
-                fields.twice.push(field);
+            }
+            members.next_value::<IgnoredAny>()?;
+            if let Named::Misspelled(field, name) = named {
+                fields.is_misspelled(field, name);
             }
         }
         Ok(fields)
     }
 }
 
+impl Fields<'_> {
+    fn is_misspelled(&mut self, field: Field, name: String) {
+        if self.misspelled.iter().all(|(known, _)| *known != field) {
+            self.misspelled.push((field, name));
+        }
+    }
+}
+
+impl Named {
+    fn of(name: &[u8]) -> Self {
+        if let Some(field) = Field::named(name) {
+            return Self::Ours(field);
+        }
+        let taken_for = Field::ALL
+            .into_iter()
+            .find(|field| is_read_as(name, field.name()));
+        match taken_for {
+            Some(field) => Self::Misspelled(field, String::from_utf8_lossy(name).into_owned()),
+            None => Self::Foreign,
+        }
+    }
+}
+
 impl Field {
-    const COUNT: usize = 9;
+    const COUNT: usize = Self::ALL.len();
+
+    const ALL: [Self; 9] = [
+        Self::Model,
+        Self::Messages,
+        Self::Input,
+        Self::Stream,
+        Self::StreamOptions,
+        Self::MaxTokens,
+        Self::MaxCompletionTokens,
+        Self::N,
+        Self::User,
+    ];
 
     fn named(name: &[u8]) -> Option<Self> {
-        Some(match name {
-            b"model" => Self::Model,
-            b"messages" => Self::Messages,
-            b"input" => Self::Input,
-            b"stream" => Self::Stream,
-            b"stream_options" => Self::StreamOptions,
-            b"max_tokens" => Self::MaxTokens,
-            b"max_completion_tokens" => Self::MaxCompletionTokens,
-            b"n" => Self::N,
-            b"user" => Self::User,
-            _ => return None,
-        })
+        let mut all = Self::ALL.into_iter();
+        all.find(|field| field.name().as_bytes() == name)
     }
 
     /// Whether we read it of such a request.
@@ -172,6 +214,12 @@ impl Field {
 /// Two values of one member: we would act on one of them, and the upstream on the other.
 pub(super) fn twice(name: &'static str) -> Error {
     refused(name, "must occur only once")
+}
+
+/// Likewise, where the upstream does not mind the case.
+pub(super) fn misspelled(name: &'static str, spelled: &str) -> Error {
+    let message = format!("`{spelled}` must be spelled `{name}`.");
+    Error::new(Kind::Malformed, "invalid_request", message).at(name)
 }
 
 fn refused(name: &'static str, rule: &'static str) -> Error {

@@ -3,9 +3,12 @@
 use serde::de::{IgnoredAny, MapAccess};
 use serde_json::value::RawValue;
 
-use super::fields::twice;
+use super::fields::{misspelled, twice};
 use crate::error::Result;
-use crate::llm::json::{self, Edit, Members, Name, Object, Span};
+use crate::llm::json::{self, Edit, Members, Name, Object, Span, is_read_as};
+
+const NAME: &str = "include_usage";
+const PATH: &str = "stream_options.include_usage";
 
 /// Whether the upstream is asked to report usage.
 #[derive(Clone, Debug)]
@@ -31,7 +34,10 @@ impl UsageOption {
             return Ok(Self::Foreign);
         };
         if members.is_twice {
-            return Err(twice("stream_options.include_usage"));
+            return Err(twice(PATH));
+        }
+        if let Some(name) = members.misspelled {
+            return Err(misspelled(PATH, &format!("stream_options.{name}")));
         }
         Ok(match members.include_usage.map(RawValue::get) {
             Some("true") => Self::Asked,
@@ -69,7 +75,15 @@ impl UsageOption {
 struct Options<'a> {
     include_usage: Option<&'a RawValue>,
     is_twice: bool,
+    /// One that others would take for it.
+    misspelled: Option<String>,
     is_empty: bool,
+}
+
+enum Named {
+    Ours,
+    Misspelled(String),
+    Foreign,
 }
 
 impl<'de> Members<'de> for Options<'de> {
@@ -77,19 +91,33 @@ impl<'de> Members<'de> for Options<'de> {
         let mut options = Self {
             include_usage: None,
             is_twice: false,
+            misspelled: None,
             is_empty: true,
         };
-        while let Some(is_ours) =
-            members.next_key_seed(Name(|name: &[u8]| name == b"include_usage"))?
-        {
+        while let Some(named) = members.next_key_seed(Name(Named::of))? {
             options.is_empty = false;
-            if is_ours {
+            if let Named::Ours = named {
                 let seen = options.include_usage.replace(members.next_value()?);
                 options.is_twice |= seen.is_some();
-            } else {
-                members.next_value::<IgnoredAny>()?;
+                continue;
+            }
+            members.next_value::<IgnoredAny>()?;
+            if let Named::Misspelled(name) = named {
+                options.misspelled = Some(name);
             }
         }
         Ok(options)
+    }
+}
+
+impl Named {
+    fn of(name: &[u8]) -> Self {
+        if name == NAME.as_bytes() {
+            return Self::Ours;
+        }
+        if is_read_as(name, NAME) {
+            return Self::Misspelled(String::from_utf8_lossy(name).into_owned());
+        }
+        Self::Foreign
     }
 }

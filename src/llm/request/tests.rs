@@ -280,6 +280,94 @@ fn a_broken_rule_names_its_field() {
 }
 
 #[test]
+fn a_member_that_others_read_in_any_case_must_be_spelled_as_we_read_it() {
+    for (spelled, field) in [
+        ("Model", "model"),
+        ("MESSAGES", "messages"),
+        ("mess\u{17f}ages", ""),
+        ("me\u{17f}sages", "messages"),
+        ("\u{17f}tream", "stream"),
+        ("Stream_Options", "stream_options"),
+        ("\u{17f}tream_option\u{17f}", "stream_options"),
+        ("max_to\u{212a}ens", "max_tokens"),
+        (
+            "max_completion_TO\u{212a}EN\u{17f}",
+            "max_completion_tokens",
+        ),
+        (r"\u004d\u0041x_tokens", "max_tokens"),
+        ("N", "n"),
+        ("User", "user"),
+        ("Input", ""),
+        ("max-tokens", ""),
+        ("m\u{f6}del", ""),
+    ] {
+        // Last, first, and without the one that we read.
+        let named = format!(r#""{spelled}":null"#);
+        for body in [
+            format!(r#"{{"model":"m","messages":[],{named}}}"#),
+            format!(r#"{{{named},"model":"m","messages":[]}}"#),
+        ] {
+            if field.is_empty() {
+                assert_eq!(view(&body).body(), &body);
+                continue;
+            }
+            let error = refusal(&body);
+
+            assert_eq!(
+                (error.kind, error.code),
+                (Kind::Malformed, "invalid_request")
+            );
+            assert_eq!(error.fields[0].name, field, "{body}");
+            let shown: String = serde_json::from_str(&format!("\"{spelled}\"")).unwrap();
+            assert_eq!(
+                error.message,
+                format!("`{shown}` must be spelled `{field}`.")
+            );
+        }
+    }
+}
+
+#[test]
+fn the_option_for_usage_must_be_spelled_as_we_read_it() {
+    for spelled in [
+        "Include_Usage",
+        "include_u\u{17f}age",
+        r"\u0049nclude_usage",
+    ] {
+        let error = refusal(format!(
+            r#"{{"model":"m","messages":[],"stream_options":{{"include_usage":true,"{spelled}":false}}}}"#
+        ));
+
+        assert_eq!(error.fields[0].name, "stream_options.include_usage");
+        let shown: String = serde_json::from_str(&format!("\"{spelled}\"")).unwrap();
+        assert_eq!(
+            error.message,
+            format!("`stream_options.{shown}` must be spelled `stream_options.include_usage`.")
+        );
+    }
+}
+
+#[test]
+fn embeddings_mind_the_spelling_of_their_own_members_alone() {
+    let read =
+        |body: &'static str| ChatRequest::view_embeddings(Bytes::from_static(body.as_bytes()));
+
+    for (body, field) in [
+        (r#"{"model":"m","input":"a","INPUT":"b"}"#, "input"),
+        (r#"{"model":"m","input":"a","Model":"b"}"#, "model"),
+        (r#"{"model":"m","input":"a","U\u017fer":"b"}"#, "user"),
+    ] {
+        assert_eq!(read(body).unwrap_err().fields[0].name, field, "{body}");
+    }
+    for body in [
+        r#"{"model":"m","input":"a","Stream":true,"N":2,"Messages":1}"#,
+        r#"{"model":"m","input":"a","dimenSions":2}"#,
+    ] {
+        assert_eq!(read(body).unwrap().body(), body);
+    }
+}
+
+#[test]
 fn a_count_is_null_or_a_whole_number() {
     for field in ["max_tokens", "max_completion_tokens", "n"] {
         for value in ["-1", "1.0", "1e2", "\"5\"", "true", "[]", "-0"] {

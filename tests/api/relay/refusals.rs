@@ -62,6 +62,11 @@ async fn a_body_that_cannot_be_used_is_400_with_the_member_at_fault() {
             "invalid_request",
         ),
         (
+            format!("{{\"model\":\"m\",{rest},\"Max_To\\u212aens\":9}}"),
+            "max_tokens",
+            "invalid_request",
+        ),
+        (
             format!("{{\"model\":7,{rest}}}"),
             "model",
             "invalid_request",
