@@ -26,6 +26,9 @@ pub enum Failure {
     /// The connection broke off before or within the answer.
     #[error("the upstream broke off")]
     Cut(#[source] Option<Source>),
+    /// It answered with success, and then with an error event in the place of an answer.
+    #[error("the upstream reports an error")]
+    Complained(Box<Complaint>),
     /// It answered with success, and with something that cannot be passed on.
     #[error("the upstream's answer cannot be read: {0}")]
     Garbled(&'static str),

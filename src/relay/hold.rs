@@ -38,7 +38,7 @@ pub(super) async fn until_content(
     let next = loop {
         let frame = frames.next().await.ok_or(Failure::Cut(None))??;
         let is_wanted = match frame.says() {
-            Says::Error(_) => return Err(Failure::Garbled("it reports an error")),
+            Says::Error(complaint) => return Err(Failure::Complained(complaint.clone())),
             Says::Chunk(chunk) => {
                 if let Some(usage) = chunk.usage {
                     meter.counts(usage);

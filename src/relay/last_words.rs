@@ -1,5 +1,7 @@
 //! The last thing that the caller of a broken stream sees: an error, and no `[DONE]`.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 use http::StatusCode;
 use serde_json::json;
@@ -8,30 +10,35 @@ use crate::error::Error;
 use crate::llm::{Complaint, error_code, error_type};
 
 /// What broke a stream off, in OpenAI's words.
-pub(super) struct LastWords<'a> {
-    message: &'a str,
+struct LastWords<'a> {
+    message: Cow<'a, str>,
     kind: &'a str,
     param: Option<&'a str>,
     code: Option<&'a str>,
 }
 
 impl LastWords<'_> {
-    /// All four members are always there; clients raise on the `error`.
-    pub(super) fn frame(&self) -> Bytes {
+    /// All four members are always there.
+    fn body(&self) -> String {
         let body = json!({"error": {
             "message": self.message,
             "type": self.kind,
             "param": self.param,
             "code": self.code,
         }});
-        format!("data: {body}\n\n").into()
+        body.to_string()
+    }
+
+    /// Clients raise on the `error`.
+    fn frame(&self) -> Bytes {
+        format!("data: {}\n\n", self.body()).into()
     }
 }
 
 /// An accident of ours, or an upstream's of which we tell in our own words.
 pub(super) fn of_server(message: &'static str, code: &'static str) -> Bytes {
     let words = LastWords {
-        message,
+        message: message.into(),
         kind: "server_error",
         param: None,
         code: Some(code),
@@ -42,7 +49,7 @@ pub(super) fn of_server(message: &'static str, code: &'static str) -> Bytes {
 /// The same words as in the body that it would have had before the head went out.
 pub(super) fn of_error(error: &Error) -> Bytes {
     let words = LastWords {
-        message: &error.message,
+        message: Cow::Borrowed(&error.message),
         kind: error_type(error.kind, error.code),
         param: error.fields.first().map(|field| field.name.as_ref()),
         code: Some(error_code(error.code)),
@@ -52,11 +59,8 @@ pub(super) fn of_error(error: &Error) -> Bytes {
 
 /// An upstream's error event.
 pub(super) fn of_event(complaint: &Complaint) -> Bytes {
-    let message = complaint.message.as_deref().map(masked);
     let words = LastWords {
-        message: message
-            .as_deref()
-            .unwrap_or("The model's server has failed."),
+        message: said(Some(complaint), "The model's server has failed."),
         kind: slug(complaint.kind.as_deref()).unwrap_or("server_error"),
         param: None,
         code: Some(slug(complaint.code.as_deref()).unwrap_or("upstream_error")),
@@ -66,25 +70,34 @@ pub(super) fn of_event(complaint: &Complaint) -> Bytes {
 
 /// An upstream's refusal that is the caller's to read, and came too late for a status.
 pub(super) fn of_refusal(status: StatusCode, body: &[u8]) -> Bytes {
+    refusal(status, Complaint::read(body).as_ref()).frame()
+}
+
+/// The body of a refusal that an upstream has told in an event, and in time for a status.
+pub(super) fn envelope(status: StatusCode, complaint: &Complaint) -> Bytes {
+    refusal(status, Some(complaint)).body().into()
+}
+
+fn refusal(status: StatusCode, complaint: Option<&Complaint>) -> LastWords<'_> {
     let (kind, code) = match status {
         StatusCode::TOO_MANY_REQUESTS => ("requests", "rate_limit_exceeded"),
         _ => ("invalid_request_error", "upstream_error"),
     };
-    let complaint = Complaint::read(body);
-    let said = complaint.as_ref();
-    let message = said.and_then(|said| said.message.as_deref()).map(masked);
-    let own_code = said.and_then(|said| slug(said.code.as_deref()));
-    let words = LastWords {
-        message: message
-            .as_deref()
-            .unwrap_or("The model's server has refused the request."),
-        kind: said
-            .and_then(|said| slug(said.kind.as_deref()))
-            .unwrap_or(kind),
+    let own_kind = complaint.and_then(|complaint| slug(complaint.kind.as_deref()));
+    let own_code = complaint.and_then(|complaint| slug(complaint.code.as_deref()));
+    LastWords {
+        message: said(complaint, "The model's server has refused the request."),
+        kind: own_kind.unwrap_or(kind),
         param: None,
-        code: own_code.or_else(|| said.is_none().then_some(code)),
-    };
-    words.frame()
+        code: own_code.or_else(|| complaint.is_none().then_some(code)),
+    }
+}
+
+/// Its own words where it has any, masked.
+fn said(complaint: Option<&Complaint>, without: &'static str) -> Cow<'static, str> {
+    let message = complaint.and_then(|complaint| complaint.message.as_deref());
+    let message = message.map(masked).filter(|message| !message.is_empty());
+    message.map_or(Cow::Borrowed(without), Cow::Owned)
 }
 
 /// A type or a code, if it is a word of the kind that programs branch on.

@@ -4,19 +4,17 @@ use std::time::Duration;
 
 use http::{HeaderMap, StatusCode};
 
-use super::Answer;
 use super::plan::Setback;
+use super::{Answer, last_words};
 use crate::clock::Clock;
 use crate::error::{Error, Kind};
-use crate::llm::{Failure, Refusal, Wait};
+use crate::llm::{Complaint, Failure, Refusal, Wait};
 
 /// Words by which upstreams say that our key is bad.
-const BAD_KEY: [&str; 3] = [
-    r#""invalid_api_key""#,
-    r#""authentication_error""#,
-    r#""API_KEY_INVALID""#,
-];
-const USED_UP: &str = r#""insufficient_quota""#;
+const BAD_KEY: [&str; 3] = ["invalid_api_key", "authentication_error", "API_KEY_INVALID"];
+const USED_UP: &str = "insufficient_quota";
+/// Words of error events that are about our account, whatever stands beside them.
+const OUR_ACCOUNT: [&str; 3] = [USED_UP, "billing_hard_limit_reached", "rate_limit_exceeded"];
 
 const UNREADABLE: &str = "The model's answer cannot be read.";
 
@@ -30,8 +28,12 @@ pub(super) fn setback(failure: &Failure) -> Setback {
             Verdict::Key | Verdict::Quota => Setback::Key,
             Verdict::Down(_) | Verdict::Redirect | Verdict::Foreign => Setback::Target,
         },
+        Failure::Complained(complaint) if callers_fault(complaint).is_some() => Setback::Request,
         Failure::Late(_) => Setback::Slow,
-        Failure::Unreachable(_) | Failure::Cut(_) | Failure::Garbled(_) => Setback::Target,
+        Failure::Unreachable(_)
+        | Failure::Cut(_)
+        | Failure::Complained(_)
+        | Failure::Garbled(_) => Setback::Target,
     }
 }
 
@@ -45,10 +47,11 @@ pub(super) fn retry_after(failure: &Failure, clock: &Clock) -> Option<Duration> 
 
 /// Whether the upstream has refused, or was never reached: it counts nothing then.
 pub(super) fn was_not_begun(failure: &Failure) -> bool {
-    matches!(
-        failure,
-        Failure::Refused(_) | Failure::Unreachable(_) | Failure::Late(Wait::Connect)
-    )
+    match failure {
+        Failure::Refused(_) | Failure::Unreachable(_) | Failure::Late(Wait::Connect) => true,
+        Failure::Complained(complaint) => callers_fault(complaint).is_some(),
+        Failure::Late(_) | Failure::Cut(_) | Failure::Garbled(_) => false,
+    }
 }
 
 /// A word for what went wrong, for metrics and traces.
@@ -65,7 +68,8 @@ pub(super) fn word(failure: &Failure) -> &'static str {
         Failure::Unreachable(_) | Failure::Late(Wait::Connect) => "unreachable",
         Failure::Late(_) => "late",
         Failure::Cut(_) => "cut",
-        Failure::Garbled(_) => "unreadable",
+        Failure::Complained(complaint) if callers_fault(complaint).is_some() => "refused",
+        Failure::Complained(_) | Failure::Garbled(_) => "unreadable",
     }
 }
 
@@ -76,6 +80,7 @@ pub(super) fn of(failure: Failure) -> Answer {
         Failure::Late(_) => failed(late(), failure),
         Failure::Unreachable(_) => failed(upstream_error("The model cannot be reached."), failure),
         Failure::Cut(_) => failed(upstream_error("The model's answer broke off."), failure),
+        Failure::Complained(complaint) => complained(complaint),
         Failure::Garbled(_) => failed(upstream_error(UNREADABLE), failure),
     }
 }
@@ -169,6 +174,41 @@ fn as_it_is(refusal: Refusal) -> Answer {
     }
 }
 
+/// The caller's own fault has the status that it would have had before a head of success.
+fn complained(complaint: Box<Complaint>) -> Answer {
+    match callers_fault(&complaint) {
+        Some(status) => Answer::Whole {
+            status,
+            headers: HeaderMap::new(),
+            body: last_words::envelope(status, &complaint),
+        },
+        None => failed(upstream_error(UNREADABLE), Failure::Complained(complaint)),
+    }
+}
+
+/// The status that an error event stands for, if it tells that the request is at fault.
+fn callers_fault(complaint: &Complaint) -> Option<StatusCode> {
+    let (kind, code) = (complaint.kind.as_deref(), complaint.code.as_deref());
+    let ours = BAD_KEY.iter().chain(&OUR_ACCOUNT);
+    if ours
+        .into_iter()
+        .any(|word| [kind, code].contains(&Some(word)))
+    {
+        return None;
+    }
+    let number = code.and_then(|code| code.parse().ok());
+    match number.and_then(|number| StatusCode::from_u16(number).ok()) {
+        Some(status) => about_requests(status).then_some(status),
+        None => (kind == Some("invalid_request_error")).then_some(StatusCode::BAD_REQUEST),
+    }
+}
+
+/// Whether it says something of the request, and not of our key, our account or the moment.
+fn about_requests(status: StatusCode) -> bool {
+    let others = [401, 402, 403, 408, 429];
+    status.is_client_error() && !others.contains(&status.as_u16())
+}
+
 fn names_our_key(refusal: &Refusal) -> bool {
     BAD_KEY.iter().any(|word| says(refusal, word))
 }
@@ -176,7 +216,8 @@ fn names_our_key(refusal: &Refusal) -> bool {
 /// Looked for in the bytes: dialects differ in where they put it. With its quotes, which are escaped
 /// where a message tells what the caller has said.
 fn says(refusal: &Refusal, word: &str) -> bool {
-    memchr::memmem::find(&refusal.body, word.as_bytes()).is_some()
+    let quoted = format!("\"{word}\"");
+    memchr::memmem::find(&refusal.body, quoted.as_bytes()).is_some()
 }
 
 fn upstream_error(message: &'static str) -> Error {

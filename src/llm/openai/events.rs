@@ -55,8 +55,8 @@ impl Events {
     /// Waits for the first frame, and keeps it for whoever reads on.
     pub(super) async fn begun(mut self) -> Result<Self, Failure> {
         let first = self.next().await.ok_or(Failure::Cut(None))??;
-        if matches!(first.says(), Says::Error(_)) {
-            return Err(Failure::Garbled("it begins with an error"));
+        if let Says::Error(complaint) = first.says() {
+            return Err(Failure::Complained(complaint.clone()));
         }
         self.first = Some(first);
         Ok(self)

@@ -10,7 +10,7 @@ use tokio::time::sleep;
 use crate::support::upstream::{Script, Upstream};
 use crate::support::{Reply, TestApp};
 
-use super::{PATH, REPLY, Scene, ask, ask_stream, configured, error, provider, stream, two};
+use super::{PATH, REPLY, ROLE, Scene, ask, ask_stream, configured, error, provider, stream, two};
 
 const COOLDOWN: Duration = Duration::from_secs(30);
 const TWICE: &str = "max_attempts = 1\nbreaker_failures = 2";
@@ -77,6 +77,8 @@ async fn whatever_is_the_upstreams_fault_opens_it_and_no_probe_that_fails_closes
     let scene = Scene::with(&relay, "").await;
     let program = scene.program().await;
     let complaint = "data: {\"error\":{\"message\":\"overloaded\"}}\n\n";
+    let about_key =
+        "data: {\"error\":{\"type\":\"invalid_request_error\",\"code\":\"invalid_api_key\"}}\n\n";
     let short = Script::json(200, "{\"choices\":[").promising(100).cut();
     for (name, script, body) in [
         ("500", Script::json(500, "{}"), ask()),
@@ -89,6 +91,7 @@ async fn whatever_is_the_upstreams_fault_opens_it_and_no_probe_that_fails_closes
         ("short", short, ask()),
         ("unreadable", Script::json(200, "[]"), ask()),
         ("an error event", stream(&[complaint]), ask_stream()),
+        ("an event about our key", stream(&[about_key]), ask_stream()),
     ] {
         scene.upstream.answers(script);
         let before = scene.upstream.requests().len();
@@ -113,6 +116,28 @@ async fn nothing_that_the_caller_or_our_account_has_done_opens_it() {
 
     assert_eq!(program.post(PATH, ask()).await.status, 200);
     assert_eq!(scene.upstream.requests().len(), 11);
+}
+
+#[tokio::test]
+async fn no_event_that_tells_of_the_callers_own_fault_opens_it_or_is_tried_again() {
+    let scene = Scene::with("max_attempts = 3\nbreaker_failures = 1", "").await;
+    let program = scene.program().await;
+    let faults = [
+        json!({"message": "no", "code": 400}),
+        json!({"message": "no", "type": "invalid_request_error", "code": "context_length_exceeded"}),
+    ];
+    for error in &faults {
+        let event = format!("data: {}\n\n", json!({"error": error}));
+        for script in [stream(&[&event]), stream(&[ROLE, &event])] {
+            scene.upstream.answers(script);
+
+            assert_eq!(program.post(PATH, ask_stream()).await.status, 400);
+        }
+    }
+    scene.upstream.answers(Script::json(200, REPLY));
+
+    assert_eq!(program.post(PATH, ask()).await.status, 200);
+    assert_eq!(scene.upstream.requests().len(), 5);
 }
 
 #[tokio::test]

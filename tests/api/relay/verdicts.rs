@@ -2,12 +2,16 @@
 
 use std::time::Duration;
 
+use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
 use crate::support::TestApp;
 use crate::support::upstream::Script;
 
-use super::{PATH, REPLY, Scene, ask, ask_stream, configured, error, provider};
+use super::{
+    DONE, PATH, REPLY, ROLE, Scene, ask, ask_stream, configured, error, last_words, provider,
+    stream,
+};
 
 const COMPLAINT: &str =
     "{ \"error\" : {\"message\":\"no\",\"type\":\"t\",\"param\":\"p\",\"code\":\"c\",\"x\":1e400}}";
@@ -112,6 +116,143 @@ async fn a_complaint_that_quotes_the_caller_is_still_the_callers() {
     let reply = program.post(PATH, ask()).await;
 
     assert_eq!((reply.status, reply.text()), (400, quoting));
+}
+
+/// An upstream's error event, without a word of an answer before it.
+fn event(error: &Value) -> Script {
+    stream(&[
+        ": PROCESSING\n\n",
+        ROLE,
+        &format!("data: {}\n\n", json!({"error": error})),
+    ])
+}
+
+#[tokio::test]
+async fn a_fault_of_the_callers_that_an_event_tells_has_its_status() {
+    let scene = Scene::with("commit_after = \"1m\"", "").await;
+    let program = scene.program().await;
+    let said = "Too long: see https://up/x, key sk-abc";
+    for (event, status, kind, code) in [
+        (
+            json!({"message": said, "code": 400}),
+            400,
+            "invalid_request_error",
+            json!("400"),
+        ),
+        (
+            json!({"message": said, "code": "422"}),
+            422,
+            "invalid_request_error",
+            json!("422"),
+        ),
+        (
+            json!({"message": said, "code": 413, "type": "too_large"}),
+            413,
+            "too_large",
+            json!("413"),
+        ),
+        (
+            json!({"message": said, "code": 404, "type": "https://up/x"}),
+            404,
+            "invalid_request_error",
+            json!("404"),
+        ),
+        (
+            json!({"message": said, "type": "invalid_request_error", "code": "context_length_exceeded"}),
+            400,
+            "invalid_request_error",
+            json!("context_length_exceeded"),
+        ),
+        (
+            json!({"message": said, "type": "invalid_request_error", "param": "messages", "code": null}),
+            400,
+            "invalid_request_error",
+            json!(null),
+        ),
+        (
+            json!({"message": said, "type": "invalid_request_error", "code": 40_303}),
+            400,
+            "invalid_request_error",
+            json!("40303"),
+        ),
+    ] {
+        scene.upstream.answers(self::event(&event));
+
+        let reply = program.post(PATH, ask_stream()).await;
+
+        assert_eq!(reply.status, status, "{event}: {}", reply.text());
+        let words =
+            json!({"message": "Too long: see … key …", "type": kind, "param": null, "code": code});
+        assert_eq!(error(&reply), words, "{event}");
+        assert_eq!(reply.header("x-should-retry"), "");
+    }
+    for row in scene.app.ledger(7).await {
+        assert_eq!((row.status.as_str(), row.attempts), ("error", 1));
+        assert_eq!((row.prompt_tokens, row.estimated), (0, 0));
+    }
+}
+
+#[tokio::test]
+async fn an_event_that_begins_the_stream_says_the_same_and_so_it_does_behind_the_head() {
+    let own = json!({"message": "Too long", "type": "invalid_request_error", "param": null,
+        "code": "context_length_exceeded"});
+    let event = format!("data: {}\n\n", json!({"error": own}));
+    for (relay, status) in [
+        ("commit_after = \"1m\"", 400),
+        ("commit_after = \"0s\"", 200),
+    ] {
+        let scene = Scene::with(relay, "").await;
+        let program = scene.program().await;
+        for script in [stream(&[&event]), stream(&[ROLE, &event, DONE])] {
+            scene.upstream.answers(script);
+
+            let reply = program.post(PATH, ask_stream()).await;
+
+            assert_eq!(reply.status, status);
+            let told = match status {
+                200 => last_words(reply.text()),
+                _ => error(&reply),
+            };
+            assert_eq!(told, own);
+        }
+        let answered = [Some(400), Some(400)];
+        let rows = scene.app.ledger(2).await;
+        assert_eq!([rows[0].http_status, rows[1].http_status], answered);
+    }
+}
+
+#[tokio::test]
+async fn an_event_that_is_not_about_the_request_is_502_without_its_words() {
+    let scene = Scene::with("max_attempts = 1\nbreaker_failures = 100", "").await;
+    let program = scene.program().await;
+    for event in [
+        json!({"message": "secret words"}),
+        json!("secret words"),
+        json!({"message": "secret words", "type": "server_error", "code": 500}),
+        json!({"message": "secret words", "type": "invalid_request_error", "code": 503}),
+        json!({"message": "secret words", "code": 399}),
+        json!({"message": "secret words", "code": 401}),
+        json!({"message": "secret words", "code": 402}),
+        json!({"message": "secret words", "code": 403}),
+        json!({"message": "secret words", "code": 408}),
+        json!({"message": "secret words", "code": 429}),
+        json!({"message": "secret words", "type": "invalid_request_error", "code": 401}),
+        json!({"message": "secret words", "type": "invalid_request_error", "code": "invalid_api_key"}),
+        json!({"message": "secret words", "type": "invalid_request_error", "code": "insufficient_quota"}),
+        json!({"message": "secret words", "type": "invalid_request_error", "code": "billing_hard_limit_reached"}),
+        json!({"message": "secret words", "type": "invalid_request_error", "code": "rate_limit_exceeded"}),
+        json!({"message": "secret words", "type": "authentication_error", "code": 400}),
+        json!({"message": "secret words", "type": "insufficient_quota", "code": 400}),
+    ] {
+        scene.upstream.answers(self::event(&event));
+
+        let reply = program.post(PATH, ask_stream()).await;
+
+        assert_eq!(reply.status, 502, "{event}: {}", reply.text());
+        assert_eq!(error(&reply)["code"], "upstream_error", "{event}");
+        assert!(!reply.text().contains("secret"));
+        assert_eq!(reply.header("x-should-retry"), "false");
+    }
 }
 
 #[tokio::test]
