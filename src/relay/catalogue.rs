@@ -84,11 +84,7 @@ impl Catalogue {
         if let Some(model) = self.models.get(name) {
             return Ok(model.clone());
         }
-        let direct = name
-            .split_once('/')
-            .filter(|_| self.serves_direct_names)
-            .and_then(|(provider, model)| Some((self.provider(provider)?, model)));
-        let (provider, model) = match direct {
+        let (provider, model) = match self.direct(name) {
             Some((_, "")) => return Err(model_not_found(name)),
             Some(direct) => direct,
             None if self.models.is_empty() => (first, name),
@@ -113,8 +109,10 @@ impl Catalogue {
         stands.collect()
     }
 
-    fn provider(&self, name: &str) -> Option<&Arc<Upstream>> {
-        named(&self.providers, name)
+    /// The provider that a name begins with, and its own name for the model.
+    pub(super) fn direct<'a>(&self, name: &'a str) -> Option<(&Arc<Upstream>, &'a str)> {
+        let (provider, model) = name.split_once('/').filter(|_| self.serves_direct_names)?;
+        Some((named(&self.providers, provider)?, model))
     }
 }
 

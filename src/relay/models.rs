@@ -149,13 +149,16 @@ impl Relay {
                     return Vec::new();
                 }
                 let listed = self.0.listing.of(upstream).await;
-                let public = |entry: &ModelEntry| ModelEntry {
-                    id: format!("{}/{}", upstream.name, entry.id),
-                    ..entry.clone()
+                let public = |entry: &ModelEntry| {
+                    // As it is, it would be taken for a name at the provider that it begins with.
+                    if is_default && catalogue.direct(&entry.id).is_none() {
+                        return entry.clone();
+                    }
+                    ModelEntry {
+                        id: format!("{}/{}", upstream.name, entry.id),
+                        ..entry.clone()
+                    }
                 };
-                if is_default {
-                    return listed.to_vec();
-                }
                 listed.iter().map(public).collect()
             });
         join_all(asked).await.into_iter().flatten().collect()

@@ -89,6 +89,73 @@ async fn where_no_names_are_configured_the_first_providers_stand_as_they_are() {
     }
 }
 
+/// Lists what one upstream serves, and asks for each by its name there: what the upstream is sent.
+async fn asked_by_list(app: &TestApp, upstream: &Upstream) -> Vec<(String, String)> {
+    let ada = app.sign_up("ada").await;
+    let mut asked = Vec::new();
+    for name in names(&ada, "/v1/models").await {
+        upstream.answers(Script::json(200, REPLY));
+        let mut body = ask();
+        body["model"] = name.as_str().into();
+        assert_eq!(ada.post(PATH, body).await.status, 200, "{name}");
+        let request = upstream.requests().pop().unwrap();
+        let body: Value = serde_json::from_slice(&request.body).unwrap();
+        asked.push((name, body["model"].as_str().unwrap().to_owned()));
+    }
+    asked
+}
+
+#[tokio::test]
+async fn whatever_is_listed_can_be_asked_for_under_the_name_that_it_is_listed_by() {
+    let aggregator = Upstream::start().await;
+    let list =
+        json!([{"id": "gpt-4o"}, {"id": "openai/gpt-4o"}, {"id": "openai/"}, {"id": "meta/llama"}]);
+    aggregator.answers(Script::json(200, list.to_string()));
+    let app = TestApp::with(&[
+        ("OPENAI_API_KEY", "sk-of-up"),
+        ("OPENAI_BASE_URL", &aggregator.url()),
+    ])
+    .await;
+
+    let asked = asked_by_list(&app, &aggregator).await;
+
+    let pair = |listed: &str, sent: &str| (listed.to_owned(), sent.to_owned());
+    assert_eq!(
+        asked,
+        [
+            pair("gpt-4o", "gpt-4o"),
+            pair("meta/llama", "meta/llama"),
+            pair("openai/openai/", "openai/"),
+            pair("openai/openai/gpt-4o", "openai/gpt-4o"),
+        ]
+    );
+}
+
+#[tokio::test]
+async fn where_names_of_providers_are_closed_off_none_is_taken_for_one() {
+    let aggregator = Upstream::start().await;
+    let list = json!([{"id": "up/gpt-4o"}]);
+    aggregator.answers(Script::json(200, list.to_string()));
+    let provider = provider("up", &aggregator.url());
+    let app = configured(&format!("[relay]\ndirect_models = false\n{provider}")).await;
+
+    let asked = asked_by_list(&app, &aggregator).await;
+
+    assert_eq!(asked, [("up/gpt-4o".to_owned(), "up/gpt-4o".to_owned())]);
+}
+
+#[tokio::test]
+async fn a_name_that_another_provider_would_answer_is_listed_as_its_own() {
+    let (first, second) = (Upstream::start().await, Upstream::start().await);
+    let app = configured(&(provider("a", &first.url()) + &provider("b", &second.url()))).await;
+    let ada = app.sign_up("ada").await;
+    first.answers(Script::json(200, "[{\"id\":\"b/other\"}]"));
+    second.answers(Script::json(200, "[{\"id\":\"other\",\"owned_by\":\"b\"}]"));
+
+    assert_eq!(names(&ada, "/v1/models").await, ["a/b/other", "b/other"]);
+    assert_eq!(ada.get("/v1/models/b/other").await.json()["owned_by"], "b");
+}
+
 #[tokio::test]
 async fn a_provider_that_fails_is_left_out_and_asked_again() {
     let (good, bad) = (Upstream::start().await, Upstream::start().await);
