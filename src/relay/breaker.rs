@@ -1,6 +1,6 @@
 //! Leaves a target alone that has failed too often, and lets one request find out whether it is back.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::plan::{Micros, Opens};
@@ -31,6 +31,8 @@ pub(super) struct Breaker {
     /// False where it is closed and nothing has failed, which is nearly always: no lock is taken then.
     is_troubled: AtomicBool,
     state: Mutex<State>,
+    /// How many there have been.
+    probes: AtomicU64,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -44,6 +46,7 @@ enum State {
     /// Until then nobody else is let in: a probe may take as long as an answer does.
     Probing {
         until: Micros,
+        number: u64,
     },
 }
 
@@ -51,8 +54,9 @@ enum State {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Entry {
     Ordinary,
-    /// The only one for a while, the breaker being half open. Whoever has it must say what became of it.
-    Probe,
+    /// The only one for a while, the breaker being half open, by its number. Whoever has it must say
+    /// what became of it.
+    Probe(u64),
 }
 
 impl Breaker {
@@ -61,6 +65,7 @@ impl Breaker {
             rules,
             is_troubled: AtomicBool::new(false),
             state: Mutex::new(State::Closed { failures: 0 }),
+            probes: AtomicU64::new(0),
         }
     }
 
@@ -72,7 +77,7 @@ impl Breaker {
         match *self.at(now) {
             State::Closed { .. } => Opens::Now,
             State::Open { until } => Opens::from(until, now),
-            State::Probing { until } if until <= now => Opens::Now,
+            State::Probing { until, .. } if until <= now => Opens::Now,
             State::Probing { .. } => Opens::Unknown,
         }
     }
@@ -85,10 +90,11 @@ impl Breaker {
         let mut state = self.at(now);
         match *state {
             State::Closed { .. } => Some(Entry::Ordinary),
-            State::Open { until } | State::Probing { until } if until <= now => {
+            State::Open { until } | State::Probing { until, .. } if until <= now => {
                 let until = now.saturating_add(self.rules.cooldown);
-                *state = State::Probing { until };
-                Some(Entry::Probe)
+                let number = self.probes.fetch_add(1, Ordering::Relaxed);
+                *state = State::Probing { until, number };
+                Some(Entry::Probe(number))
             }
             State::Open { .. } | State::Probing { .. } => None,
         }
@@ -101,7 +107,7 @@ impl Breaker {
         }
         let mut state = self.lock();
         // What was asked before it opened says nothing about now.
-        if entry == Entry::Probe || matches!(*state, State::Closed { .. }) {
+        if matches!(entry, Entry::Probe(_)) || matches!(*state, State::Closed { .. }) {
             *state = State::Closed { failures: 0 };
             self.is_troubled.store(false, Ordering::Release);
         }
@@ -112,7 +118,8 @@ impl Breaker {
         let mut state = self.lock();
         let failures = match *state {
             State::Closed { failures } => failures + 1,
-            State::Probing { .. } if entry == Entry::Probe => self.rules.failures,
+            // One that has outlasted its time has left the verdict to the next.
+            State::Probing { number, .. } if entry == Entry::Probe(number) => self.rules.failures,
             State::Open { .. } | State::Probing { .. } => return false,
         };
         let opens = failures >= self.rules.failures;
@@ -127,10 +134,12 @@ impl Breaker {
         opens
     }
 
-    /// A probe has ended without a verdict: the next request is one.
-    pub(super) fn gave_up(&self) {
+    /// A probe has ended without a verdict: the next request is one, unless there is one already.
+    pub(super) fn gave_up(&self, entry: Entry) {
         let mut state = self.lock();
-        if let State::Probing { .. } = *state {
+        if let State::Probing { number, .. } = *state
+            && entry == Entry::Probe(number)
+        {
             *state = State::Open { until: Micros::MIN };
         }
     }
@@ -146,7 +155,7 @@ impl Breaker {
     /// A clock that was set back must not leave a target alone for longer than it should be.
     fn at(&self, now: Micros) -> MutexGuard<'_, State> {
         let mut state = self.lock();
-        if let State::Open { until } | State::Probing { until } = &mut *state {
+        if let State::Open { until } | State::Probing { until, .. } = &mut *state {
             *until = (*until).min(now.saturating_add(self.rules.cooldown));
         }
         state
@@ -185,20 +194,26 @@ mod tests {
         assert_eq!(breaker.enter(29), None);
     }
 
+    /// Lets the next one in, who is a probe.
+    fn probe(breaker: &Breaker, now: Micros) -> Entry {
+        let entry = breaker.enter(now).unwrap();
+        assert!(matches!(entry, Entry::Probe(_)), "{entry:?}");
+        entry
+    }
+
     #[test]
     fn after_the_cooldown_there_is_one_probe_and_its_verdict_counts() {
         let breaker = breaker(1);
         breaker.failed(Entry::Ordinary, 0);
 
-        assert_eq!(breaker.enter(30), Some(Entry::Probe));
+        let first = probe(&breaker, 30);
         assert_eq!(breaker.enter(30), None);
         assert_eq!(breaker.opens(30), Opens::Unknown);
         assert_eq!(breaker.state(), BreakerState::HalfOpen);
-        breaker.failed(Entry::Probe, 30);
+        breaker.failed(first, 30);
         assert_eq!(breaker.opens(31), Opens::At(60));
 
-        assert_eq!(breaker.enter(60), Some(Entry::Probe));
-        breaker.succeeded(Entry::Probe);
+        breaker.succeeded(probe(&breaker, 60));
         assert_eq!(breaker.enter(60), Some(Entry::Ordinary));
         assert_eq!(breaker.state(), BreakerState::Closed);
     }
@@ -211,8 +226,38 @@ mod tests {
 
         assert_eq!(breaker.enter(59), None);
         assert_eq!(breaker.opens(60), Opens::Now);
-        assert_eq!(breaker.enter(60), Some(Entry::Probe));
+        probe(&breaker, 60);
         assert_eq!(breaker.enter(60), None);
+    }
+
+    #[test]
+    fn what_becomes_of_a_probe_whose_time_is_over_leaves_the_next_one_alone() {
+        let breaker = breaker(1);
+        breaker.failed(Entry::Ordinary, 0);
+        let (slow, late) = (probe(&breaker, 30), probe(&breaker, 60));
+        let next = probe(&breaker, 90);
+
+        breaker.gave_up(slow);
+        assert_eq!(breaker.enter(90), None, "the next one is still on its way");
+        assert!(!breaker.failed(late, 91));
+        assert_eq!(breaker.state(), BreakerState::HalfOpen);
+        assert_eq!(breaker.enter(119), None);
+
+        assert!(breaker.failed(next, 100), "its own verdict counts");
+        assert_eq!(breaker.opens(100), Opens::At(130));
+    }
+
+    #[test]
+    fn a_late_probe_that_is_answered_finds_the_target_back() {
+        let breaker = breaker(1);
+        breaker.failed(Entry::Ordinary, 0);
+        let slow = probe(&breaker, 30);
+        let next = probe(&breaker, 60);
+
+        breaker.succeeded(slow);
+        breaker.gave_up(next);
+
+        assert_eq!(breaker.state(), BreakerState::Closed);
     }
 
     #[test]
@@ -221,18 +266,29 @@ mod tests {
         breaker.failed(Entry::Ordinary, 1_000);
 
         assert_eq!(breaker.opens(0), Opens::At(30));
-        assert_eq!(breaker.enter(30), Some(Entry::Probe));
+        probe(&breaker, 30);
+    }
+
+    #[test]
+    fn a_probe_is_known_again_after_the_clock_was_set_back() {
+        let breaker = breaker(1);
+        breaker.failed(Entry::Ordinary, 970);
+        let probe = probe(&breaker, 1_000);
+        assert_eq!(breaker.enter(0), None);
+
+        breaker.gave_up(probe);
+
+        assert_eq!(breaker.opens(0), Opens::Now);
     }
 
     #[test]
     fn a_probe_that_gives_up_makes_room_for_the_next() {
         let breaker = breaker(1);
         breaker.failed(Entry::Ordinary, 0);
-        breaker.enter(30);
 
-        breaker.gave_up();
+        breaker.gave_up(probe(&breaker, 30));
 
-        assert_eq!(breaker.enter(30), Some(Entry::Probe));
+        probe(&breaker, 30);
     }
 
     #[test]

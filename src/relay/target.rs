@@ -60,7 +60,8 @@ impl Target {
             Some(condition) => condition.breaker.enter(now)?,
             None => Entry::Ordinary,
         };
-        let probes = condition.filter(|_| entry == Entry::Probe).cloned();
+        let is_probe = matches!(entry, Entry::Probe(_));
+        let probes = condition.filter(|_| is_probe).cloned();
         Some(Pass { entry, probes })
     }
 
@@ -128,7 +129,7 @@ impl Pass {
 impl Drop for Pass {
     fn drop(&mut self) {
         if let Some(condition) = &self.probes {
-            condition.breaker.gave_up();
+            condition.breaker.gave_up(self.entry);
         }
     }
 }
