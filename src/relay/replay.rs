@@ -1,18 +1,15 @@
 //! A request under an Idempotency-Key: asked upstream once, answered the same each time.
 
-use std::sync::Arc;
-
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use sha2::{Digest, Sha256};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::begin::permitted;
 use super::rates::Told;
 use super::{Answer, Ask, Relay, Relayed, Tap};
 use crate::domain::IdempotencyKey;
 use crate::llm::{ChatRequest, Task};
-use crate::replays::{Kept, LONGEST_BODY, Place, Run, Taken};
+use crate::replays::{Kept, LONGEST_BODY, Place, Room, Run, Taken};
 
 const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 
@@ -75,15 +72,17 @@ fn again(kept: &Kept, request: &ChatRequest) -> Answer {
 
 /// Keeps the answer if it is worth keeping, a stream when it has come to its end; else whoever asks
 /// next runs anew.
-async fn keep(run: Run, room: Arc<Semaphore>, mut answer: Answer) -> Answer {
+async fn keep(run: Run, mut room: Room, mut answer: Answer) -> Answer {
     match &mut answer {
         Answer::Whole {
             status,
             headers,
             body,
         } if is_final(*status) && body.len() <= LONGEST_BODY => {
-            run.keep(kept(*status, lasting(headers), body.clone()))
-                .await;
+            if room.grow(body.len()) {
+                let kept = kept(*status, lasting(headers), body.clone());
+                run.keep(kept, room).await;
+            }
         }
         Answer::Stream { headers, frames } => {
             let tape = Tape::new(run, room, lasting(headers));
@@ -141,56 +140,37 @@ struct Tape {
     run: Option<Run>,
     headers: Vec<(String, String)>,
     /// None once it is too long to be kept, or there is no room for it.
-    body: Option<Vec<u8>>,
-    room: Arc<Semaphore>,
-    taken: Option<OwnedSemaphorePermit>,
+    body: Option<(Vec<u8>, Room)>,
 }
 
 impl Tape {
-    fn new(run: Run, room: Arc<Semaphore>, headers: Vec<(String, String)>) -> Self {
+    fn new(run: Run, room: Room, headers: Vec<(String, String)>) -> Self {
         Self {
             run: Some(run),
             headers,
-            body: Some(Vec::new()),
-            room,
-            taken: None,
+            body: Some((Vec::new(), room)),
         }
-    }
-
-    /// Room for some bytes more, if there is any.
-    fn grow(&mut self, bytes: usize) -> bool {
-        let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
-        let Ok(more) = self.room.clone().try_acquire_many_owned(bytes) else {
-            return false;
-        };
-        match &mut self.taken {
-            Some(taken) => taken.merge(more),
-            None => self.taken = Some(more),
-        }
-        true
     }
 }
 
 impl Tap for Tape {
     fn passed(&mut self, bytes: &Bytes) {
-        let Some(mut body) = self.body.take() else {
+        let Some((mut body, mut room)) = self.body.take() else {
             return;
         };
-        if body.len() + bytes.len() <= LONGEST_BODY && self.grow(bytes.len()) {
+        if body.len() + bytes.len() <= LONGEST_BODY && room.grow(bytes.len()) {
             body.extend_from_slice(bytes);
-            self.body = Some(body);
-        } else {
-            self.taken = None;
+            self.body = Some((body, room));
         }
     }
 
     fn ended(&mut self, is_complete: bool) {
-        let (Some(run), Some(body)) = (self.run.take(), self.body.take()) else {
+        let (Some(run), Some((body, room))) = (self.run.take(), self.body.take()) else {
             return;
         };
         if is_complete {
             let headers = std::mem::take(&mut self.headers);
-            run.keep_later(kept(StatusCode::OK, headers, body.into()));
+            run.keep_later(kept(StatusCode::OK, headers, body.into()), room);
         }
     }
 }

@@ -7,6 +7,7 @@ use tokio::sync::mpsc::OwnedPermit;
 use tokio::sync::oneshot;
 
 use super::lines::Stay;
+use super::room::Room;
 use crate::domain::ClaimId;
 use crate::store::replays::Kept;
 
@@ -19,6 +20,8 @@ pub(super) enum End {
 pub(super) struct Answered {
     pub(super) claim: ClaimId,
     pub(super) kept: Arc<Kept>,
+    /// As long as it waits here.
+    pub(super) _room: Room,
     /// Told, or dropped, when the first attempt to write is over.
     pub(super) written: Option<oneshot::Sender<()>>,
     /// Until it is written, who comes to the line is answered from there.
@@ -59,12 +62,17 @@ impl Claim {
     }
 
     /// Hands the answer to the task that writes.
-    pub(super) fn keep(mut self, kept: Arc<Kept>, line: Stay) -> oneshot::Receiver<()> {
+    pub(super) fn keep(
+        mut self,
+        (kept, room): (Arc<Kept>, Room),
+        line: Stay,
+    ) -> oneshot::Receiver<()> {
         let (written, is_written) = oneshot::channel();
         if let Some(slot) = self.slot.take() {
             slot.send(End::Answered(Answered {
                 claim: self.id,
                 kept,
+                _room: room,
                 written: Some(written),
                 _line: line,
             }));

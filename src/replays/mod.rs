@@ -8,12 +8,12 @@
 mod claim;
 mod keeper;
 mod lines;
+mod room;
 
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
 
 use crate::clock::Clock;
@@ -25,14 +25,13 @@ use crate::store::{Db, Main, replays as rows};
 use claim::Claim;
 use keeper::Keeper;
 use lines::{Lines, Turn};
+use room::Rooms;
 
+pub use room::Room;
 pub use rows::{Kept, Place};
 
 /// The longest body that is kept.
 pub const LONGEST_BODY: usize = 1 << 20;
-
-/// Bytes of answers that run and may have to be kept, all together. What finds no room is not kept.
-const ROOM: usize = 64 << 20;
 
 /// How long an answer waits until it is kept.
 const PATIENCE: Duration = Duration::from_millis(500);
@@ -55,7 +54,7 @@ struct Parts {
     shutdown: Shutdown,
     lines: Lines,
     keeper: Keeper,
-    room: Arc<Semaphore>,
+    rooms: Rooms,
 }
 
 /// What is to be done about a request.
@@ -77,7 +76,7 @@ impl Replays {
         Self(Arc::new(Parts {
             keeper: Keeper::open(main.clone(), clock.clone(), &shutdown),
             lines: Lines::default(),
-            room: Arc::new(Semaphore::new(ROOM)),
+            rooms: Rooms::new(),
             main,
             clock,
             shutdown,
@@ -93,9 +92,9 @@ impl Replays {
         }
     }
 
-    /// Bytes of answers that may be gathered beside those that are.
-    pub fn room(&self) -> Arc<Semaphore> {
-        self.0.room.clone()
+    /// Room for an answer that is to be kept, to be taken as it grows.
+    pub fn room(&self) -> Room {
+        self.0.rooms.empty()
     }
 
     /// Sweeps out what has ended.
@@ -182,25 +181,25 @@ enum Claimed {
 
 impl Run {
     /// Keeps the answer and returns when it is written, or when that has failed once or takes too long:
-    /// the answer is there, and its caller is waiting for it.
-    pub async fn keep(self, kept: Kept) {
-        timeout(PATIENCE, self.end(kept)).await.ok();
+    /// the answer is there, and its caller is waiting for it. Its room is taken until it is written.
+    pub async fn keep(self, kept: Kept, room: Room) {
+        timeout(PATIENCE, self.end(kept, room)).await.ok();
     }
 
     /// For where nobody can wait: who waits for the answer has it at once, the rest is done behind.
-    pub fn keep_later(self, kept: Kept) {
-        drop(self.end(kept));
+    pub fn keep_later(self, kept: Kept, room: Room) {
+        drop(self.end(kept, room));
     }
 
     /// The next in line have the answer, whatever becomes of the row.
-    fn end(mut self, kept: Kept) -> impl Future<Output = ()> {
+    fn end(mut self, kept: Kept, room: Room) -> impl Future<Output = ()> {
         let kept = Arc::new(kept);
         self.0.kept = Some(kept.clone());
         let written = self
             .0
             .claim
             .take()
-            .map(|claim| claim.keep(kept, lines::stay(&self.0)));
+            .map(|claim| claim.keep((kept, room), lines::stay(&self.0)));
         drop(self);
         async move {
             if let Some(written) = written {

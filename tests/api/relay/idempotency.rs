@@ -17,6 +17,8 @@ use super::{
 const HEADER: &str = "idempotency-key";
 const ROWS: &str = "SELECT COUNT(*) FROM replays";
 const COMMENT: &str = ": keep-alive\n\n";
+/// Bytes of answers that may wait to be written.
+const ROOM: usize = 64 << 20;
 const DAY: Duration = Duration::from_hours(24);
 
 /// Somebody who sends the key `order-1`.
@@ -544,6 +546,72 @@ async fn an_answer_of_over_a_mebibyte_is_not_kept() {
         }
     }
     assert_eq!(scene.upstream.requests().len(), 6);
+}
+
+#[tokio::test]
+async fn an_answer_that_finds_no_room_is_given_and_not_kept() {
+    let scene = Scene::set().await;
+    let program = scene.program().await;
+    let mut others = scene.app.app.replays.room();
+    assert!(others.grow(ROOM - 1));
+
+    let streamed = [WORD, STOP, DONE].concat();
+    for (key, body, script, answer) in [
+        ("plain", ask(), Script::json(200, REPLY), REPLY),
+        ("verdict", ask(), Script::json(400, REPLY), REPLY),
+        ("stream", ask_stream(), stream(&[&streamed]), &streamed),
+    ] {
+        let program = program.clone().header(HEADER, key);
+        for _ in 0..2 {
+            scene.upstream.answers(script.clone());
+            let reply = program.post(PATH, body.clone()).await;
+            assert!(!is_replay(&reply));
+            assert_eq!(reply.text(), answer);
+        }
+    }
+    drop(others);
+    scene.upstream.answers(Script::json(200, REPLY));
+    let program = program.header(HEADER, "plain");
+
+    program.post(PATH, ask()).await;
+
+    assert!(is_replay(&program.post(PATH, ask()).await));
+    assert_eq!(scene.upstream.requests().len(), 7);
+}
+
+#[tokio::test]
+async fn an_answer_takes_room_until_it_is_written() {
+    let scene = Scene::set().await;
+    let program = scene.program().await;
+    let is_free = || scene.app.app.replays.room().grow(ROOM);
+    for (key, body) in [("a", ask()), ("b", ask_stream())] {
+        let script = if key == "a" {
+            Script::json(200, REPLY)
+        } else {
+            stream(&[WORD, STOP, DONE])
+        };
+        scene.upstream.answers(script);
+        program.clone().header(HEADER, key).post(PATH, body).await;
+    }
+    let freed = async {
+        while !is_free() {
+            sleep(Duration::from_millis(20)).await;
+        }
+    };
+    let freed = timeout(Duration::from_secs(10), freed).await;
+    assert!(freed.is_ok(), "what is written takes no room");
+    let later = stream(&[WORD]).pause(500).send(STOP).send(DONE);
+    scene.upstream.answers(later);
+    let program = program.header(HEADER, "c");
+
+    let (reply, ()) = tokio::join!(program.post(PATH, ask_stream()), async {
+        scene.upstream.has_seen(3).await;
+        scene.app.databases.main.close().await;
+    });
+
+    assert_eq!(reply.text(), [WORD, STOP, DONE].concat());
+    // It is tried again for some seconds before it is given up.
+    assert!(!is_free());
 }
 
 #[tokio::test]
