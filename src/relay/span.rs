@@ -5,6 +5,7 @@ use tracing::{Span, field, info_span};
 use super::catalogue::Target;
 use crate::config::{self, ProviderKind};
 use crate::domain::{Charge, Outcome};
+use crate::llm::Task;
 use crate::telemetry::traces::TARGET;
 
 /// What all spans of a provider say of it.
@@ -34,14 +35,18 @@ impl Server {
     }
 
     /// Costs nothing where no traces are made.
-    pub(super) fn asked(&self, target: &Target, is_stream: bool) -> Span {
+    pub(super) fn asked(&self, target: &Target, task: Task, is_stream: bool) -> Span {
+        let operation = match task {
+            Task::Chat => "chat",
+            Task::Embeddings => "embeddings",
+        };
         info_span!(
             target: TARGET,
             "attempt",
-            otel.name = %format_args!("chat {}", target.model),
+            otel.name = %format_args!("{operation} {}", target.model),
             otel.kind = "client",
             otel.status_code = field::Empty,
-            "gen_ai.operation.name" = "chat",
+            "gen_ai.operation.name" = operation,
             "gen_ai.provider.name" = self.dialect,
             "gen_ai.request.model" = target.model,
             "gen_ai.request.stream" = is_stream,

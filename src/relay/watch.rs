@@ -13,13 +13,14 @@ use super::observe::Observer;
 use super::series::Series;
 use super::span;
 use crate::domain::{Charge, Outcome};
-use crate::llm::Reply;
+use crate::llm::{Reply, Task};
 use crate::telemetry::traces::Parent;
 
 /// One request under watch, from its arrival to its end.
 pub(super) struct Watch {
     observer: Arc<Observer>,
     arrived: Instant,
+    task: Task,
     is_stream: bool,
     parent: Parent,
     attempt: Option<Attempt>,
@@ -51,6 +52,7 @@ impl Watch {
         Self {
             observer,
             arrived: ask.arrived,
+            task: ask.request.task(),
             is_stream: ask.request.is_stream(),
             parent: Parent::current(),
             attempt: None,
@@ -65,7 +67,7 @@ impl Watch {
         let Some(observed) = self.observer.providers.get(&*target.provider_name) else {
             return Span::none();
         };
-        let span = observed.server.asked(target, self.is_stream);
+        let span = observed.server.asked(target, self.task, self.is_stream);
         self.parent.adopt(&span);
         self.before += self
             .attempt

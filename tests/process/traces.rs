@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
@@ -130,6 +131,29 @@ async fn a_request_and_its_attempt_arrive_at_the_collector_below_their_callers_s
     for private in ["wombat", "sk-upstream", "ada@example.com", "traceparent"] {
         assert!(!collector.has(private), "{private}");
     }
+}
+
+#[tokio::test]
+async fn an_attempt_for_vectors_is_none_for_a_chat() {
+    let (collector, upstream) = (Collector::start().await, Upstream::whole().await);
+    let place = Place::new();
+    let mut settings = upstream.settings().to_vec();
+    settings.push(("OTEL_EXPORTER_OTLP_ENDPOINT", collector.url.as_str()));
+    let server = place.serve(&settings).await;
+    let program = server.client().newcomer().await;
+
+    let asked = json!({"model": "text-embedding-3-small", "input": "the wombat"});
+    let reply = program.post("/v1/embeddings", asked).await;
+
+    assert_eq!(reply.status, 200, "{reply:?}");
+    server.send(Signal::Terminate);
+    server.ends_well(PROMPTLY * 2).await;
+    collector.gets("embeddings text-embedding-3-small").await;
+    // The name, then a value of twelve bytes: a text of ten.
+    collector
+        .gets("gen_ai.operation.name\u{12}\u{c}\n\nembeddings")
+        .await;
+    assert!(!collector.has("chat text-embedding-3-small"));
 }
 
 #[tokio::test]
