@@ -1,5 +1,7 @@
 //! Until when a failure has a status, and what it looks like afterwards.
 
+use std::time::{Duration, Instant};
+
 use serde_json::{Value, json};
 
 use crate::support::upstream::Script;
@@ -111,7 +113,7 @@ async fn what_we_refuse_ourselves_has_its_status_however_soon_a_stream_commits()
 
 #[tokio::test]
 async fn the_head_goes_out_when_the_wait_has_been_long_enough() {
-    let scene = Scene::with("commit_after = \"150ms\"", "").await;
+    let scene = Scene::with("commit_after = \"1s\"", "").await;
     let program = scene.program().await;
     let listening = scene.app.listen().await;
     for script in [
@@ -122,12 +124,17 @@ async fn the_head_goes_out_when_the_wait_has_been_long_enough() {
         scene.upstream.answers(script);
         let mut caller = Wire::connect(listening.address).await;
         let credentials = [("authorization", program.authorization())];
+        let asked = Instant::now();
         caller
             .post(PATH, &credentials, ask_stream().to_string().as_bytes())
             .await;
 
         let head = caller.head().await;
 
+        // Neither at once nor as late as without the setting; the upstream stays silent for longer.
+        let waited = asked.elapsed();
+        assert!(waited >= Duration::from_secs(1), "too early: {waited:?}");
+        assert!(waited < Duration::from_secs(4), "too late: {waited:?}");
         assert_eq!(head.status, 200, "{}", head.text);
         let head = head.text.to_lowercase();
         for line in [

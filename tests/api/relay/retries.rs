@@ -137,7 +137,8 @@ async fn who_leaves_while_nobody_can_be_asked_has_no_row() {
     let waiting = tokio::time::timeout(Duration::from_millis(200), program.post(PATH, ask()));
 
     assert!(waiting.await.is_err());
-    scene.app.row().await;
+    let row = scene.app.has_no_more_rows(1).await.remove(0);
+    assert_eq!(row.http_status, Some(429));
     assert_eq!(scene.upstream.requests().len(), 1);
 }
 

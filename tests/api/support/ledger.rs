@@ -57,8 +57,14 @@ impl TestApp {
 
     /// Asserts that there is no row, and that none is on its way.
     pub(crate) async fn has_no_rows(&self) {
+        self.has_no_more_rows(0).await;
+    }
+
+    /// Asserts that there are so many rows, and that none more is on its way.
+    pub(crate) async fn has_no_more_rows(&self, rows: usize) -> Vec<Row> {
+        self.ledger(rows).await;
         sleep(Duration::from_millis(200)).await;
-        assert_eq!(self.ledger_now().await, []);
+        self.ledger(rows).await
     }
 
     pub(crate) async fn ledger_now(&self) -> Vec<Row> {
