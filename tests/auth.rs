@@ -177,6 +177,8 @@ fn settings() -> Settings {
         access_token_ttl: Duration::from_mins(15),
         session_ttl: 7 * DAY,
         session_max_ttl: 30 * DAY,
+        refresh_token_ttl: Duration::from_hours(30 * 24),
+        refresh_max_ttl: Duration::from_hours(90 * 24),
         password_algorithm: PasswordAlgorithm::Argon2id,
         password_min_length: 8,
         registration_enabled: true,
@@ -655,6 +657,9 @@ async fn the_fifty_first_login_ends_the_first() {
             expires_at: world.now().plus(DAY),
             ip: None,
             user_agent: None,
+            refresh_counter: 0,
+            refreshed_at: world.now(),
+            refresh_until: world.now(),
         };
         sessions::add(&mut tx, &session).await.unwrap();
     }

@@ -375,6 +375,9 @@ async fn the_vault_keeps_passwords_logins_and_keys() {
         expires_at: db.now().plus_days(7),
         ip: Some("127.0.0.1".to_owned()),
         user_agent: None,
+        refresh_counter: 0,
+        refreshed_at: db.now(),
+        refresh_until: db.now(),
     };
     let key = keys::Kept {
         id: KeyId::new(&db.clock),
@@ -457,6 +460,9 @@ async fn the_oldest_logins_make_room() {
             expires_at: db.now().plus_days(1),
             ip: None,
             user_agent: None,
+            refresh_counter: 0,
+            refreshed_at: db.now(),
+            refresh_until: db.now().plus_days(30),
         };
         sessions::add(&mut tx, &session).await.unwrap();
         ids.push(session.id);

@@ -46,11 +46,19 @@ impl Modify for Security {
             .description(Some("An access token, or an API key."))
             .build();
         let cookie = ApiKeyValue::with_description("session_token", "Set by signing in.");
+        let refresh = ApiKeyValue::with_description(
+            "refresh_token",
+            "Set by signing in, and sent to `/api/v1/auth/refresh` alone.",
+        );
         let key = ApiKeyValue::with_description("X-API-Key", "An API key.");
         let password = Password::new("/api/v1/auth/login", Scopes::new());
         for (name, scheme) in [
             ("bearerAuth", SecurityScheme::Http(bearer)),
             ("cookieAuth", SecurityScheme::ApiKey(ApiKey::Cookie(cookie))),
+            (
+                "refreshCookie",
+                SecurityScheme::ApiKey(ApiKey::Cookie(refresh)),
+            ),
             ("apiKeyAuth", SecurityScheme::ApiKey(ApiKey::Header(key))),
             (
                 "oauth2Password",

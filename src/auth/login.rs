@@ -39,6 +39,9 @@ pub struct SignedIn {
     /// How long the browser keeps the cookie; the server ends an idle login earlier. None: until
     /// the browser is closed.
     pub session_lifetime: Option<Duration>,
+    pub refresh_token: SecretString,
+    /// Likewise, where the browser has it in a cookie.
+    pub refresh_lifetime: Option<Duration>,
 }
 
 /// How many logins of one user live at once; the oldest make room.
@@ -55,6 +58,8 @@ impl Auth {
             expires_in: tokens.lifetime(),
             session_token: session.token,
             session_lifetime: self.0.lifetimes.of_cookie(attempt.remember),
+            refresh_token: self.0.refresh_tokens.of(&session.row),
+            refresh_lifetime: self.0.lifetimes.of_refresh_cookie(attempt.remember),
             user: known.user,
         })
     }

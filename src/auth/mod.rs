@@ -6,6 +6,7 @@ mod key;
 mod login;
 mod password;
 mod random;
+mod refresh;
 mod seen;
 mod session;
 mod token;
@@ -21,8 +22,9 @@ use secrecy::SecretString;
 use tokio::sync::OnceCell;
 
 use self::password::{Floor, Passwords};
+use self::refresh::RefreshTokens;
 use self::seen::Seen;
-use self::session::Lifetimes;
+use self::session::{Lifetimes, Span};
 use self::token::Tokens;
 use crate::clock::Clock;
 use crate::domain::Ts;
@@ -35,6 +37,7 @@ pub use self::caps::NewCaps;
 pub use self::key::NewKey;
 pub use self::login::{LogIn, SignedIn};
 pub use self::password::{PASSWORD_MAX_LENGTH, PasswordAlgorithm};
+pub use self::refresh::Refreshed;
 pub use self::token::TokenAlgorithm;
 pub use self::verify::Credential;
 
@@ -51,6 +54,7 @@ struct Parts {
     /// None where all stored hashes are of today's kind.
     floor: OnceCell<Option<Floor>>,
     tokens: Tokens,
+    refresh_tokens: RefreshTokens,
     lifetimes: Lifetimes,
     seen: Seen,
 }
@@ -69,10 +73,14 @@ pub struct Settings {
     pub audience: String,
     /// A second to a day.
     pub access_token_ttl: Duration,
-    /// Idle time after which a login ends.
+    /// Idle time after which a login's cookie ends.
     pub session_ttl: Duration,
-    /// Age at which a login ends.
+    /// Age at which a login's cookie ends.
     pub session_max_ttl: Duration,
+    /// Idle time after which a login cannot be refreshed.
+    pub refresh_token_ttl: Duration,
+    /// Age at which a login cannot be refreshed.
+    pub refresh_max_ttl: Duration,
     pub password_algorithm: PasswordAlgorithm,
     /// In code points.
     pub password_min_length: usize,
@@ -93,7 +101,8 @@ impl Auth {
             main,
             vault,
             tokens: Tokens::new(&settings)?,
-            lifetimes: Lifetimes::new(settings.session_ttl, settings.session_max_ttl),
+            refresh_tokens: RefreshTokens::new(&settings)?,
+            lifetimes: settings.lifetimes(),
             passwords: Passwords::new(
                 settings.password_algorithm,
                 settings.password_min_length,
@@ -131,6 +140,20 @@ impl fmt::Debug for Auth {
     }
 }
 
+impl Settings {
+    fn lifetimes(&self) -> Lifetimes {
+        let cookie = Span {
+            idle: self.session_ttl,
+            most: self.session_max_ttl,
+        };
+        let refresh = Span {
+            idle: self.refresh_token_ttl,
+            most: self.refresh_max_ttl,
+        };
+        Lifetimes::new(cookie, refresh)
+    }
+}
+
 /// The one answer to a credential that opens nothing: why is nobody's business.
 fn refused() -> Error {
     let message = "The token, key or session is not valid, or has been revoked.";
@@ -163,6 +186,8 @@ impl Settings {
             access_token_ttl: Duration::from_mins(15),
             session_ttl: Duration::from_hours(7 * 24),
             session_max_ttl: Duration::from_hours(30 * 24),
+            refresh_token_ttl: Duration::from_hours(30 * 24),
+            refresh_max_ttl: Duration::from_hours(90 * 24),
             password_algorithm: PasswordAlgorithm::Argon2id,
             password_min_length: 8,
             registration_enabled: true,

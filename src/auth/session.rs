@@ -11,11 +11,17 @@ use crate::domain::{SessionId, Ts, UserId};
 use crate::error::Result;
 use crate::store::vault::sessions::Session;
 
-/// How long a login lives unused, and how long at most.
+/// How long the two ends of a login live unused, and how long at most: each dies by its own clock.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Lifetimes {
-    idle: Duration,
-    most: Duration,
+    cookie: Span,
+    refresh: Span,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Span {
+    pub(super) idle: Duration,
+    pub(super) most: Duration,
 }
 
 /// A login to be kept, and its token, which is not.
@@ -31,13 +37,16 @@ const SLIDE: Duration = Duration::from_hours(1);
 const LONGEST_USER_AGENT: usize = 400;
 
 impl Lifetimes {
-    pub(super) fn new(idle: Duration, most: Duration) -> Self {
-        Self { idle, most }
+    pub(super) fn new(cookie: Span, refresh: Span) -> Self {
+        Self { cookie, refresh }
     }
 
     pub(super) fn open(&self, user: &UserId, attempt: &LogIn, clock: &Clock) -> Result<NewSession> {
         let now = Ts::from_micros(clock.micros());
-        let of = self.of(attempt.remember);
+        let (cookie, refresh) = (
+            self.cookie.of(attempt.remember),
+            self.refresh.of(attempt.remember),
+        );
         let token = random::token()?;
         let row = Session {
             id: SessionId::new(clock),
@@ -46,32 +55,64 @@ impl Lifetimes {
             remember: attempt.remember,
             created_at: now,
             last_seen_at: now,
-            expires_at: now.plus(of.idle.min(of.most)),
+            expires_at: now.plus(cookie.idle.min(cookie.most)),
             ip: attempt.ip.map(|address| address.to_string()),
             user_agent: attempt.user_agent.as_deref().map(shortened),
+            refresh_counter: 0,
+            refreshed_at: now,
+            refresh_until: now.plus(refresh.idle.min(refresh.most)),
         };
         Ok(NewSession { row, token })
     }
 
-    /// When the login ends unless it is used before; a lifetime that was shortened since counts.
+    /// When the cookie ends unless it is used before; a lifetime that was shortened since counts.
     pub(super) fn end_of(&self, session: &Session) -> Ts {
-        session.expires_at.min(self.latest_end_of(session))
+        let latest = self.cookie.latest_end_of(session);
+        session.expires_at.min(latest)
     }
 
-    /// When the login ends now that it was used, if that is worth writing down.
-    pub(super) fn slide(&self, session: &Session, now: Ts) -> Option<Ts> {
-        let idle = self.of(session.remember).idle;
+    /// When refreshing ends unless it is done before; likewise.
+    pub(super) fn end_of_refresh(&self, session: &Session) -> Ts {
+        let latest = self.refresh.latest_end_of(session);
+        session.refresh_until.min(latest)
+    }
+
+    /// When refreshing ends now that it was done.
+    pub(super) fn refreshed(&self, session: &Session, now: Ts) -> Ts {
+        let span = self.refresh.of(session.remember);
+        now.plus(span.idle).min(self.refresh.latest_end_of(session))
+    }
+
+    /// When the cookie ends now that the login was used, if that is worth writing down: a token's use
+    /// does not keep it alive.
+    pub(super) fn slide(&self, session: &Session, is_cookie: bool, now: Ts) -> Option<Ts> {
+        let idle = self.cookie.of(session.remember).idle;
         // A short idle time would be over before an hour is.
-        let is_due = now.since(session.last_seen_at) >= SLIDE.min(idle / 8);
-        is_due.then(|| now.plus(idle).min(self.latest_end_of(session)))
+        let step = SLIDE.min(idle / 8);
+        let end = if is_cookie {
+            let latest = self.cookie.latest_end_of(session);
+            now.plus(idle).min(latest)
+        } else {
+            session.expires_at
+        };
+        let is_due =
+            now.since(session.last_seen_at) >= step || end.since(session.expires_at) >= step;
+        is_due.then_some(end)
     }
 
-    /// How long the browser keeps the cookie.
+    /// How long the browser keeps the session cookie.
     pub(super) fn of_cookie(&self, remember: bool) -> Option<Duration> {
-        remember.then_some(self.most)
+        remember.then_some(self.cookie.most)
     }
 
-    fn latest_end_of(&self, session: &Session) -> Ts {
+    /// How long it keeps a refresh cookie: the next use sets another one.
+    pub(super) fn of_refresh_cookie(&self, remember: bool) -> Option<Duration> {
+        remember.then_some(self.refresh.idle)
+    }
+}
+
+impl Span {
+    fn latest_end_of(self, session: &Session) -> Ts {
         session.created_at.plus(self.of(session.remember).most)
     }
 
@@ -109,6 +150,14 @@ mod tests {
     const HOUR: Duration = Duration::from_hours(1);
     const DAY: Duration = Duration::from_hours(24);
 
+    fn lifetimes(idle: Duration, most: Duration) -> Lifetimes {
+        let refresh = Span {
+            idle: 30 * DAY,
+            most: 90 * DAY,
+        };
+        Lifetimes::new(Span { idle, most }, refresh)
+    }
+
     fn opened(lifetimes: Lifetimes, remember: bool) -> (Session, Ts) {
         let clock = Clock::standing_at(1_800_000_000_000_000);
         let attempt = LogIn {
@@ -132,17 +181,17 @@ mod tests {
 
     #[test]
     fn a_remembered_login_slides_once_an_hour_up_to_its_latest_end() {
-        let lifetimes = Lifetimes::new(7 * DAY, 30 * DAY);
+        let lifetimes = lifetimes(7 * DAY, 30 * DAY);
         let (mut session, start) = opened(lifetimes, true);
 
         assert_eq!(lifetimes.end_of(&session), start.plus(7 * DAY));
-        assert_eq!(lifetimes.slide(&session, start.plus(HOUR / 2)), None);
+        assert_eq!(lifetimes.slide(&session, true, start.plus(HOUR / 2)), None);
         assert_eq!(
-            lifetimes.slide(&session, start.plus(HOUR)),
+            lifetimes.slide(&session, true, start.plus(HOUR)),
             Some(start.plus(7 * DAY + HOUR))
         );
         assert_eq!(
-            lifetimes.slide(&session, start.plus(29 * DAY)),
+            lifetimes.slide(&session, true, start.plus(29 * DAY)),
             Some(start.plus(30 * DAY))
         );
         session.expires_at = start.plus(90 * DAY);
@@ -152,12 +201,12 @@ mod tests {
 
     #[test]
     fn a_login_that_is_not_remembered_is_over_after_twelve_hours() {
-        let lifetimes = Lifetimes::new(7 * DAY, 30 * DAY);
+        let lifetimes = lifetimes(7 * DAY, 30 * DAY);
         let (session, start) = opened(lifetimes, false);
 
         assert_eq!(lifetimes.end_of(&session), start.plus(DAY / 2));
         assert_eq!(
-            lifetimes.slide(&session, start.plus(11 * HOUR)),
+            lifetimes.slide(&session, true, start.plus(11 * HOUR)),
             Some(start.plus(DAY / 2))
         );
         assert_eq!(lifetimes.of_cookie(false), None);
@@ -166,11 +215,52 @@ mod tests {
 
     #[test]
     fn a_short_idle_time_slides_more_often() {
-        let lifetimes = Lifetimes::new(HOUR, DAY);
+        let lifetimes = lifetimes(HOUR, DAY);
         let (session, start) = opened(lifetimes, true);
 
-        assert!(lifetimes.slide(&session, start.plus(HOUR / 10)).is_none());
-        assert!(lifetimes.slide(&session, start.plus(HOUR / 8)).is_some());
+        assert!(
+            lifetimes
+                .slide(&session, true, start.plus(HOUR / 10))
+                .is_none()
+        );
+        assert!(
+            lifetimes
+                .slide(&session, true, start.plus(HOUR / 8))
+                .is_some()
+        );
+    }
+
+    #[test]
+    fn each_end_dies_by_its_own_clock() {
+        let lifetimes = lifetimes(7 * DAY, 30 * DAY);
+        let (mut session, start) = opened(lifetimes, true);
+
+        assert_eq!(lifetimes.slide(&session, false, start.plus(HOUR / 2)), None);
+        let noted = lifetimes.slide(&session, false, start.plus(DAY));
+        assert_eq!(
+            noted,
+            Some(session.expires_at),
+            "a token keeps no cookie alive"
+        );
+        session.last_seen_at = start.plus(DAY);
+        let slid = lifetimes.slide(&session, true, start.plus(DAY));
+        assert_eq!(
+            slid,
+            Some(start.plus(8 * DAY)),
+            "though it was noted just now"
+        );
+
+        assert_eq!(lifetimes.end_of_refresh(&session), start.plus(30 * DAY));
+        assert_eq!(
+            lifetimes.refreshed(&session, start.plus(DAY)),
+            start.plus(31 * DAY)
+        );
+        assert_eq!(
+            lifetimes.refreshed(&session, start.plus(80 * DAY)),
+            start.plus(90 * DAY)
+        );
+        let (session, start) = opened(lifetimes, false);
+        assert_eq!(lifetimes.end_of_refresh(&session), start.plus(DAY / 2));
     }
 
     #[test]

@@ -64,9 +64,8 @@ impl Auth {
         if user.token_version != claims.ver {
             return Err(refused());
         }
-        let mut found = self.by_session(session, &user, now).await?;
-        found.until = found.until.min(claims.ends_at());
-        Ok(found)
+        self.note_session(&session, false, &user, now).await;
+        Ok(by_session(&session, user, claims.ends_at()))
     }
 
     async fn by_cookie(&self, hash: &[u8; 32]) -> Result<Recognised> {
@@ -75,26 +74,13 @@ impl Auth {
         let session = sessions::live_by_token(&mut conn, hash, now).await?;
         drop(conn);
         let session = session.ok_or_else(refused)?;
-        let user = self.active(&session.user_id).await?;
-        self.by_session(session, &user, now).await
-    }
-
-    async fn by_session(&self, session: Session, user: &User, now: Ts) -> Result<Recognised> {
         let until = self.0.lifetimes.end_of(&session);
         if until <= now {
             return Err(refused());
         }
-        note(self.note_session(&session, now).await, user);
-        note(self.note_user(user, now).await, user);
-        Ok(Recognised {
-            principal: Principal {
-                user: user.id.clone(),
-                role: user.role,
-                caps: user.caps,
-                via: Via::Session(session.id),
-            },
-            until,
-        })
+        let user = self.active(&session.user_id).await?;
+        self.note_session(&session, true, &user, now).await;
+        Ok(by_session(&session, user, until))
     }
 
     async fn by_key(&self, text: key::Text<'_>) -> Result<Recognised> {
@@ -121,7 +107,7 @@ impl Auth {
     }
 
     /// The user, as long as they may sign in.
-    async fn active(&self, id: &UserId) -> Result<User> {
+    pub(super) async fn active(&self, id: &UserId) -> Result<User> {
         let mut conn = self.0.main.read().await?;
         users::by_id(&mut conn, id)
             .await?
@@ -129,8 +115,13 @@ impl Auth {
             .ok_or_else(refused)
     }
 
-    async fn note_session(&self, session: &Session, now: Ts) -> Result<()> {
-        let Some(expires_at) = self.0.lifetimes.slide(session, now) else {
+    async fn note_session(&self, session: &Session, is_cookie: bool, user: &User, now: Ts) {
+        note(self.slide(session, is_cookie, now).await, user);
+        note(self.note_user(user, now).await, user);
+    }
+
+    async fn slide(&self, session: &Session, is_cookie: bool, now: Ts) -> Result<()> {
+        let Some(expires_at) = self.0.lifetimes.slide(session, is_cookie, now) else {
             return Ok(());
         };
         let mut tx = self.0.vault.write().await?;
@@ -146,6 +137,18 @@ impl Auth {
         let mut tx = self.0.main.write().await?;
         users::seen(&mut tx, &user.id, now).await?;
         tx.commit().await
+    }
+}
+
+fn by_session(session: &Session, user: User, until: Ts) -> Recognised {
+    Recognised {
+        principal: Principal {
+            user: user.id,
+            role: user.role,
+            caps: user.caps,
+            via: Via::Session(session.id),
+        },
+        until,
     }
 }
 

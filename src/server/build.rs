@@ -90,6 +90,8 @@ pub fn auth(config: &Config, databases: &Databases, clock: &Clock) -> Result<Aut
         access_token_ttl: own.access_token_ttl,
         session_ttl: own.session_ttl,
         session_max_ttl: own.session_max_ttl,
+        refresh_token_ttl: own.refresh_token_ttl,
+        refresh_max_ttl: own.refresh_max_ttl,
         password_algorithm: match own.password_hash {
             PasswordHash::Argon2id => PasswordAlgorithm::Argon2id,
             PasswordHash::Bcrypt => PasswordAlgorithm::Bcrypt,

@@ -61,7 +61,13 @@ fn the_document_says_what_it_is_about() {
     let schemes: Vec<_> = schemes.unwrap().keys().collect();
     assert_eq!(
         schemes,
-        ["apiKeyAuth", "bearerAuth", "cookieAuth", "oauth2Password"]
+        [
+            "apiKeyAuth",
+            "bearerAuth",
+            "cookieAuth",
+            "oauth2Password",
+            "refreshCookie"
+        ]
     );
 }
 

@@ -1,4 +1,4 @@
-//! The session cookie: set and cleared by one hand, so that what was set can be cleared.
+//! The cookies of a login: set and cleared by one hand, so that what was set can be cleared.
 
 use std::time::Duration;
 
@@ -8,6 +8,10 @@ use http::header::SET_COOKIE;
 use http::{HeaderMap, HeaderValue};
 
 use crate::config::{self, Config};
+
+/// The cookie of a login's refresh token, which goes where it is used and nowhere else.
+pub const REFRESH: &str = "refresh_token";
+const REFRESH_PATH: &str = "/api/v1/auth/refresh";
 
 /// How cookies are made for one client.
 #[derive(Debug)]
@@ -36,29 +40,40 @@ impl<'a> Cookies<'a> {
 
     /// The cookie that carries a session; without a lifetime it ends with the browser.
     pub fn session(&self, token: String, lifetime: Option<Duration>) -> Cookie<'static> {
-        let mut cookie = self.bare(token, self.config.cookie.domain.as_deref());
-        let seconds = lifetime.and_then(|span| i64::try_from(span.as_secs()).ok());
-        cookie.set_max_age(seconds.map(time::Duration::seconds));
-        cookie
+        let name = self.config.cookie.name.clone();
+        lasting(self.bare((name, token, "/"), self.domain()), lifetime)
     }
 
-    /// What takes the cookie away in every form in which it could have been set.
+    /// The cookie that carries a refresh token; likewise.
+    pub fn refresh(&self, token: String, lifetime: Option<Duration>) -> Cookie<'static> {
+        let cookie = (REFRESH.to_owned(), token, REFRESH_PATH);
+        lasting(self.bare(cookie, self.domain()), lifetime)
+    }
+
+    /// What takes the cookies away in every form in which they could have been set.
     pub fn cleared(&self) -> Vec<Cookie<'static>> {
-        let domain = self.config.cookie.domain.as_deref();
-        let mut forms = vec![None];
-        forms.extend(domain.map(Some));
-        let cleared = forms.into_iter().map(|domain| {
-            let mut cookie = self.bare(String::new(), domain);
-            cookie.set_max_age(time::Duration::ZERO);
-            cookie.set_expires(time::OffsetDateTime::UNIX_EPOCH);
-            cookie
+        let mut domains = vec![None];
+        domains.extend(self.domain().map(Some));
+        let name = self.config.cookie.name.as_str();
+        let cookies = [(name, "/"), (REFRESH, REFRESH_PATH)];
+        let cleared = cookies.iter().flat_map(|(name, path)| {
+            domains.iter().map(|domain| {
+                let mut cookie = self.bare(((*name).to_owned(), String::new(), path), *domain);
+                cookie.set_max_age(time::Duration::ZERO);
+                cookie.set_expires(time::OffsetDateTime::UNIX_EPOCH);
+                cookie
+            })
         });
         cleared.collect()
     }
 
-    fn bare(&self, value: String, domain: Option<&str>) -> Cookie<'static> {
-        let mut cookie = Cookie::new(self.config.cookie.name.clone(), value);
-        cookie.set_path("/");
+    fn bare(
+        &self,
+        (name, value, path): (String, String, &'static str),
+        domain: Option<&str>,
+    ) -> Cookie<'static> {
+        let mut cookie = Cookie::new(name, value);
+        cookie.set_path(path);
         cookie.set_http_only(true);
         cookie.set_secure(self.is_secure);
         cookie.set_same_site(self.same_site);
@@ -67,6 +82,16 @@ impl<'a> Cookies<'a> {
         }
         cookie
     }
+
+    fn domain(&self) -> Option<&'a str> {
+        self.config.cookie.domain.as_deref()
+    }
+}
+
+fn lasting(mut cookie: Cookie<'static>, lifetime: Option<Duration>) -> Cookie<'static> {
+    let seconds = lifetime.and_then(|span| i64::try_from(span.as_secs()).ok());
+    cookie.set_max_age(seconds.map(time::Duration::seconds));
+    cookie
 }
 
 /// An answer that carries cookies.

@@ -34,9 +34,10 @@ pub struct Credentials {
     grant_type: Option<String>,
 }
 
-/// What a signed-in caller gets. The cookie `session_token` comes beside it.
+/// What a signed-in caller gets. The cookies `session_token` and `refresh_token` come beside it.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(examples(json!({"access_token": "eyJ0eXAiOiJhdCtqd3QiLCJhbGciOiJFZERTQSJ9.e30.c2ln",
+    "refresh_token": "v1.0199d3f2-9d5e-7c41-8a51-0c7c0e1f3a55.0.q0Jc2mZ6o5yJ0f1nWw3b5A",
     "token_type": "bearer", "expires_in": 900, "user": {"id": "0199d3f2-9d5e-7c41-8a51-0c7c0e1f3a55",
     "email": "ada@example.com", "username": null, "name": "Ada", "role": "user", "status": "active",
     "email_verified": false, "created_at": "2026-11-21T09:30:00.25Z",
@@ -44,6 +45,8 @@ pub struct Credentials {
 pub struct Tokens {
     /// A JWT for the `Authorization` header.
     access_token: String,
+    /// For `POST /api/v1/auth/refresh`, once.
+    refresh_token: String,
     #[schema(examples("bearer"))]
     token_type: &'static str,
     /// Seconds until the access token ends.
@@ -55,14 +58,15 @@ pub struct Tokens {
 /// Sign in
 ///
 /// Takes JSON, or the OAuth 2 password form that Swagger's Authorize button sends. Answers with an
-/// access token, and sets the `HttpOnly` session cookie. Every refusal is the same.
+/// access token and a refresh token, and sets two `HttpOnly` cookies: the session's, and the refresh
+/// token's. Every refusal is the same.
 #[utoipa::path(post, path = "/api/v1/auth/login", operation_id = "auth_login", tag = "auth",
     security(()),
     request_body(description = "JSON or form.", content(
         (Credentials = "application/json"), (Credentials = "application/x-www-form-urlencoded"))),
     responses(
         (status = 200, description = "Signed in.", body = Tokens,
-            headers(("Set-Cookie" = String, description = "The session cookie."))),
+            headers(("Set-Cookie" = String, description = "The cookies."))),
         CannotSignIn, BadBody, Failures))]
 pub async fn log_in(
     app: App,
@@ -117,15 +121,20 @@ fn rule(name: &'static str, code: &'static str, rule: &'static str) -> Error {
 }
 
 fn answer(cookies: &Cookies<'_>, signed_in: SignedIn) -> Response {
-    let token = signed_in.session_token.expose_secret().to_owned();
-    let lifetime = signed_in.session_lifetime;
+    let session = signed_in.session_token.expose_secret().to_owned();
+    let refresh = signed_in.refresh_token.expose_secret().to_owned();
+    let set = vec![
+        cookies.session(session, signed_in.session_lifetime),
+        cookies.refresh(refresh.clone(), signed_in.refresh_lifetime),
+    ];
     let tokens = Tokens {
         access_token: signed_in.access_token.expose_secret().to_owned(),
+        refresh_token: refresh,
         token_type: "bearer",
         expires_in: signed_in.expires_in.as_secs(),
         user: signed_in.user,
     };
-    cookie::with(Json(tokens), vec![cookies.session(token, lifetime)])
+    cookie::with(Json(tokens), set)
 }
 
 /// Sign out
@@ -136,7 +145,7 @@ fn answer(cookies: &Cookies<'_>, signed_in: SignedIn) -> Response {
     security((), ("bearerAuth" = []), ("cookieAuth" = [])),
     responses(
         (status = 204, description = "Signed out.",
-            headers(("Set-Cookie" = String, description = "Takes the session cookie away."))),
+            headers(("Set-Cookie" = String, description = "Takes the cookies away."))),
         ForeignSite, Failures))]
 pub async fn log_out(
     app: App,

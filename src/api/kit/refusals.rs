@@ -72,6 +72,12 @@ refusals! {
         "403" => "`account_disabled`, told to whoever knows the password; or `csrf_origin`: the \
                   request comes from a foreign site.";
     }
+    /// What `auth_refresh` may answer.
+    CannotRefresh in house {
+        "401" => "`refresh_reused`: the token was used before, and its login has been ended; else \
+                  the token is not (or no longer) good, or there is none.";
+        "403" => "`csrf_origin`: the request comes from a foreign site.";
+    }
     /// What `api_keys_create` may answer.
     TooMany in house {
         "409" => "The account has as many keys as it may.";

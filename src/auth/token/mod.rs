@@ -10,6 +10,8 @@ use jsonwebtoken::{decode, encode};
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
+pub(super) use self::keys::expand;
+
 use self::keys::{Accepted, Signing};
 use super::{Settings, random};
 use crate::domain::{Role, SessionId, Ts, User, UserId};

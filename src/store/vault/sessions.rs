@@ -1,4 +1,4 @@
-//! Logins. The cookie's token is kept as its SHA-256 alone.
+//! Logins. The cookie's token is kept as its SHA-256 alone, the refresh token not at all.
 
 use futures_util::TryFutureExt;
 
@@ -21,12 +21,18 @@ pub struct Session {
     pub expires_at: Ts,
     pub ip: Option<String>,
     pub user_agent: Option<String>,
+    /// Which refresh token can be used now; each use counts one up.
+    pub refresh_counter: i64,
+    pub refreshed_at: Ts,
+    /// When refreshing ends unless it is done before.
+    pub refresh_until: Ts,
 }
 
 pub async fn add(tx: &mut Tx<Vault>, session: &Session) -> Result<()> {
     const SQL: &str = "INSERT INTO sessions (id, user_id, token_hash, remember, created_at,
-                                             last_seen_at, expires_at, ip, user_agent)
-                       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
+                                             last_seen_at, expires_at, ip, user_agent,
+                                             refresh_counter, refreshed_at, refresh_until)
+                       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
     on!(tx, |c| sqlx::query(SQL)
         .bind(session.id)
         .bind(&session.user_id)
@@ -37,16 +43,20 @@ pub async fn add(tx: &mut Tx<Vault>, session: &Session) -> Result<()> {
         .bind(session.expires_at)
         .bind(&session.ip)
         .bind(&session.user_agent)
+        .bind(session.refresh_counter)
+        .bind(session.refreshed_at)
+        .bind(session.refresh_until)
         .execute(c)
         .map_ok(drop))?;
     Ok(())
 }
 
-/// The login with this id, unless it is over.
+/// The login with this id, unless it is over: its cookie as well as its refreshing.
 pub async fn live(conn: &mut Conn<Vault>, id: SessionId, now: Ts) -> Result<Option<Session>> {
     const SQL: &str = "SELECT id, user_id, token_hash, remember, created_at, last_seen_at,
-                              expires_at, ip, user_agent
-                       FROM sessions WHERE id = $1 AND expires_at > $2";
+                              expires_at, ip, user_agent, refresh_counter, refreshed_at,
+                              refresh_until
+                       FROM sessions WHERE id = $1 AND (expires_at > $2 OR refresh_until > $2)";
     Ok(on!(conn, |c| sqlx::query_as::<_, Session>(SQL)
         .bind(id)
         .bind(now)
@@ -60,7 +70,8 @@ pub async fn live_by_token(
     now: Ts,
 ) -> Result<Option<Session>> {
     const SQL: &str = "SELECT id, user_id, token_hash, remember, created_at, last_seen_at,
-                              expires_at, ip, user_agent
+                              expires_at, ip, user_agent, refresh_counter, refreshed_at,
+                              refresh_until
                        FROM sessions WHERE token_hash = $1 AND expires_at > $2";
     Ok(on!(conn, |c| sqlx::query_as::<_, Session>(SQL)
         .bind(hash)
@@ -78,6 +89,27 @@ pub async fn touch(tx: &mut Tx<Vault>, id: SessionId, now: Ts, expires_at: Ts) -
         .execute(c)
         .map_ok(drop))?;
     Ok(())
+}
+
+/// Puts the next refresh token in the place of the one that is number `counter`. False if it was
+/// used already.
+pub async fn rotate(
+    tx: &mut Tx<Vault>,
+    id: SessionId,
+    counter: i64,
+    (now, until): (Ts, Ts),
+) -> Result<bool> {
+    const SQL: &str = "UPDATE sessions SET refresh_counter = refresh_counter + 1,
+                              refreshed_at = $3, refresh_until = $4, last_seen_at = $3
+                       WHERE id = $1 AND refresh_counter = $2";
+    let changed = on!(tx, |c| sqlx::query(SQL)
+        .bind(id)
+        .bind(counter)
+        .bind(now)
+        .bind(until)
+        .execute(c)
+        .map_ok(|done| done.rows_affected()))?;
+    Ok(changed == 1)
 }
 
 pub async fn remove(tx: &mut Tx<Vault>, id: SessionId) -> Result<()> {
@@ -106,7 +138,7 @@ pub async fn evict(tx: &mut Tx<Vault>, user: &UserId, keep: i64) -> Result<Vec<S
 
 /// Sweeps out logins that are over.
 pub async fn sweep(tx: &mut Tx<Vault>, now: Ts) -> Result<u64> {
-    const SQL: &str = "DELETE FROM sessions WHERE expires_at <= $1";
+    const SQL: &str = "DELETE FROM sessions WHERE expires_at <= $1 AND refresh_until <= $1";
     Ok(on!(tx, |c| sqlx::query(SQL)
         .bind(now)
         .execute(c)

@@ -71,7 +71,8 @@ async fn the_oauth2_password_form_is_taken_too() {
 
     assert_eq!(reply.status, 200, "{}", reply.text());
     assert!(reply.json()["access_token"].is_string());
-    assert_eq!(reply.cookies().len(), 1);
+    assert!(reply.json()["refresh_token"].is_string());
+    assert_eq!(reply.cookies().len(), 2);
 }
 
 #[tokio::test]

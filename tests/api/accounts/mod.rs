@@ -6,6 +6,7 @@ mod login;
 mod logout;
 mod me;
 mod proxies;
+mod refresh;
 mod register;
 mod sessions;
 mod users;

@@ -2,10 +2,11 @@
 
 use std::borrow::Cow;
 
-use axum::extract::{FromRequest, Request};
+use axum::extract::{FromRequest, OptionalFromRequest, Request};
 use axum::response::{IntoResponse, Response};
 use http::HeaderValue;
 use http::header::CONTENT_TYPE;
+use http_body::Body;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde::de::value::{Error as Refused, MapDeserializer};
@@ -34,6 +35,20 @@ impl<T: DeserializeOwned> FromRequest<App> for Json<T> {
         require_json(&parts.headers)?;
         let bytes = Limits::ordinary(app).read(&parts.headers, body).await?;
         parse(&bytes).map(Self)
+    }
+}
+
+/// None where there is no body.
+impl<T: DeserializeOwned> OptionalFromRequest<App> for Json<T> {
+    type Rejection = Error;
+
+    async fn from_request(request: Request, app: &App) -> Result<Option<Self>> {
+        if !request.headers().contains_key(CONTENT_TYPE) && request.body().is_end_stream() {
+            return Ok(None);
+        }
+        <Self as FromRequest<App>>::from_request(request, app)
+            .await
+            .map(Some)
     }
 }
 
