@@ -73,6 +73,7 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
         .routes(routes!(auth::session::log_in))
         .routes(routes!(auth::session::log_out))
         .routes(routes!(auth::refresh::refresh))
+        .routes(routes!(auth::password::change))
         .routes(routes!(auth::me::me))
         .routes(routes!(auth::keys::create, auth::keys::list))
         .routes(routes!(auth::keys::get, auth::keys::delete))

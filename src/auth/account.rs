@@ -52,6 +52,7 @@ impl Auth {
     async fn open_account(&self, new: NewAccount, role: Role) -> Result<User> {
         self.check_names(&new).await?;
         let about = About {
+            field: "password",
             email: &new.email,
             username: new.username.as_ref(),
             name: new.name.as_ref(),
@@ -130,11 +131,7 @@ impl Auth {
     }
 
     async fn promote(&self, user: &User, password: &SecretString) -> Result<User> {
-        let about = About {
-            email: &user.email,
-            username: user.username.as_ref(),
-            name: user.name.as_ref(),
-        };
+        let about = About::of(user, "password");
         let hash = self.0.passwords.set(password, &about).await?;
         let now = self.now();
         let mut tx = self.0.vault.write().await?;

@@ -3,6 +3,7 @@
 pub mod cookie;
 pub mod keys;
 pub mod me;
+pub mod password;
 pub mod refresh;
 pub mod register;
 pub mod session;

@@ -17,7 +17,7 @@ use zeroize::Zeroizing;
 use self::pool::Pool;
 use self::rules::Rules;
 use super::random;
-use crate::domain::{Email, Name, Username};
+use crate::domain::{Email, Name, User, Username};
 use crate::error::Result;
 
 pub(super) use self::floor::Floor;
@@ -40,11 +40,24 @@ pub(super) struct Passwords {
     dummy: OnceCell<String>,
 }
 
-/// What a password must not be.
+/// Where a password stands, and what it must not be.
 pub(super) struct About<'a> {
+    /// The field that is named where it breaks a rule.
+    pub(super) field: &'static str,
     pub(super) email: &'a Email,
     pub(super) username: Option<&'a Username>,
     pub(super) name: Option<&'a Name>,
+}
+
+impl<'a> About<'a> {
+    pub(super) fn of(user: &'a User, field: &'static str) -> Self {
+        Self {
+            field,
+            email: &user.email,
+            username: user.username.as_ref(),
+            name: user.name.as_ref(),
+        }
+    }
 }
 
 impl Passwords {

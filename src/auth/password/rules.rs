@@ -26,7 +26,6 @@ pub(super) struct Rules {
 pub const MAX_LENGTH: usize = 256;
 /// No 256 code points are longer than this in any of their spellings; longer text is not looked at.
 const MOST_BYTES: usize = 4_096;
-const FIELD: &str = "password";
 
 /// Those of eight characters and more among the thirty thousand that public leaks show most often, as
 /// zxcvbn ranks them (MIT licence), and some that people think of in front of a form.
@@ -42,25 +41,25 @@ impl Rules {
     ) -> Result<Zeroizing<String>> {
         if password.expose_secret().contains('\0') {
             let message = "A password must not contain the character U+0000.";
-            return Err(invalid(FIELD, "invalid_character", message));
+            return Err(invalid(about.field, "invalid_character", message));
         }
         let Some(normal) = normalised(password) else {
             let message = format!("A password must have at most {MAX_LENGTH} characters.");
-            return Err(invalid(FIELD, "too_long", message));
+            return Err(invalid(about.field, "too_long", message));
         };
-        self.check_length(&normal)?;
+        self.check_length(&normal, about.field)?;
         self.check_guessability(&normal, about)?;
         Ok(normal)
     }
 
-    fn check_length(&self, password: &str) -> Result<()> {
+    fn check_length(&self, password: &str, field: &'static str) -> Result<()> {
         if password.chars().count() < self.least {
             let message = format!("A password must have at least {} characters.", self.least);
-            return Err(invalid(FIELD, "too_short", message));
+            return Err(invalid(field, "too_short", message));
         }
         if self.algorithm == PasswordAlgorithm::Bcrypt && password.len() > BCRYPT_LONGEST {
             let message = format!("A password must have at most {BCRYPT_LONGEST} bytes in UTF-8.");
-            return Err(invalid(FIELD, "too_long", message));
+            return Err(invalid(field, "too_long", message));
         }
         Ok(())
     }
@@ -69,7 +68,7 @@ impl Rules {
         let folded = Zeroizing::new(password.to_lowercase());
         if COMMON.contains(folded.as_str()) {
             let message = "This password is among the first that anybody tries.";
-            return Err(invalid(FIELD, "too_common", message));
+            return Err(invalid(about.field, "too_common", message));
         }
         let known = [
             Some(about.email.as_str()),
@@ -84,7 +83,7 @@ impl Rules {
             .any(|word| fold(word) == *folded)
         {
             let message = "A password must not be the account's address or name, or ours.";
-            return Err(invalid(FIELD, "too_guessable", message));
+            return Err(invalid(about.field, "too_guessable", message));
         }
         Ok(())
     }
@@ -120,6 +119,7 @@ mod tests {
         let email = Email::parse("lovelace@example.com").unwrap();
         let (username, name) = (Username::parse("countess"), Name::parse("Ada Lovelace"));
         let about = About {
+            field: "password",
             email: &email,
             username: username.as_ref(),
             name: name.as_ref(),

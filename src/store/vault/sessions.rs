@@ -125,6 +125,26 @@ pub async fn remove_all(tx: &mut Tx<Vault>, user: &UserId) -> Result<()> {
     Ok(())
 }
 
+/// Ends every login of the user but one.
+pub async fn remove_others(tx: &mut Tx<Vault>, user: &UserId, but: SessionId) -> Result<()> {
+    const SQL: &str = "DELETE FROM sessions WHERE user_id = $1 AND id <> $2";
+    on!(tx, |c| sqlx::query(SQL)
+        .bind(user)
+        .bind(but)
+        .execute(c)
+        .map_ok(drop))?;
+    Ok(())
+}
+
+/// Gives a login's cookie another token; whether it is remembered. None if the login is gone.
+pub async fn rename(tx: &mut Tx<Vault>, id: SessionId, hash: &[u8]) -> Result<Option<bool>> {
+    const SQL: &str = "UPDATE sessions SET token_hash = $2 WHERE id = $1 RETURNING remember";
+    Ok(on!(tx, |c| sqlx::query_scalar::<_, bool>(SQL)
+        .bind(id)
+        .bind(hash)
+        .fetch_optional(c))?)
+}
+
 /// Keeps the user's `keep` newest logins; the ids of the others, which are gone.
 pub async fn evict(tx: &mut Tx<Vault>, user: &UserId, keep: i64) -> Result<Vec<SessionId>> {
     const SQL: &str = "DELETE FROM sessions WHERE user_id = $1 AND id NOT IN (

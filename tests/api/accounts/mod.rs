@@ -5,6 +5,7 @@ mod cookies;
 mod login;
 mod logout;
 mod me;
+mod password;
 mod proxies;
 mod refresh;
 mod register;

@@ -1,0 +1,89 @@
+//! Another password, for whoever knows the one they have.
+
+use std::time::Duration;
+
+use secrecy::{ExposeSecret, SecretString};
+
+use super::password::{About, Verdict};
+use super::{Auth, random, refused};
+use crate::domain::{SessionId, User, UserId};
+use crate::error::{Error, Result};
+use crate::store::vault::{passwords, sessions};
+use crate::store::{Tx, Vault};
+
+/// A password in the place of another.
+#[derive(Clone, Debug)]
+pub struct NewPassword {
+    pub current: SecretString,
+    pub new: SecretString,
+    /// Whether the login was shown by its cookie, which is another one then.
+    pub by_cookie: bool,
+}
+
+/// The session cookie in the place of the one before.
+#[derive(Clone, Debug)]
+pub struct NewCookie {
+    pub token: SecretString,
+    /// None: until the browser is closed.
+    pub lifetime: Option<Duration>,
+}
+
+impl Auth {
+    /// Sets another password and ends every login but the one that asks.
+    pub async fn change_password(
+        &self,
+        owner: &UserId,
+        session: SessionId,
+        wanted: NewPassword,
+    ) -> Result<Option<NewCookie>> {
+        let user = self.user(owner).await?;
+        let known = self.prove_again(&user, &wanted.current).await?;
+        let about = About::of(&user, "new_password");
+        let hash = self.0.passwords.set(&wanted.new, &about).await?;
+        let mut tx = self.0.vault.write().await?;
+        // Of two changes at once, the second does not know the password any more.
+        if !passwords::replace(&mut tx, owner, &known, &known).await? {
+            return Err(wrong());
+        }
+        passwords::set(&mut tx, owner, &hash, self.now()).await?;
+        sessions::remove_others(&mut tx, owner, session).await?;
+        let cookie = if wanted.by_cookie {
+            Some(self.rename(&mut tx, session).await?)
+        } else {
+            None
+        };
+        tx.commit().await?;
+        self.0.seen.revoke(owner);
+        Ok(cookie)
+    }
+
+    async fn rename(&self, tx: &mut Tx<Vault>, session: SessionId) -> Result<NewCookie> {
+        let token = random::token()?;
+        let fingerprint = random::fingerprint(token.expose_secret());
+        let remember = sessions::rename(tx, session, &fingerprint).await?;
+        let remember = remember.ok_or_else(refused)?;
+        Ok(NewCookie {
+            token,
+            lifetime: self.0.lifetimes.of_cookie(remember),
+        })
+    }
+
+    /// The hash of the password that somebody who is signed in has just shown to know.
+    pub(super) async fn prove_again(&self, user: &User, password: &SecretString) -> Result<String> {
+        let stored = passwords::of(&mut self.0.vault.read().await?, &user.id).await?;
+        let floor = self.floor().await?;
+        let verdict = self.0.passwords.check(password, stored.clone(), floor);
+        match (verdict.await?, stored) {
+            (Verdict::Wrong, _) | (_, None) => Err(wrong()),
+            (_, Some(hash)) => Ok(hash),
+        }
+    }
+}
+
+/// Not 401: who is told so signs in again, and it is not the login that is wrong.
+fn wrong() -> Error {
+    Error::forbidden(
+        "invalid_credentials",
+        "This is not the password of the account.",
+    )
+}
