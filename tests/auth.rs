@@ -695,12 +695,16 @@ async fn requests_under_way_do_not_bring_a_login_back() {
     let world = World::open().await;
     world.register("ada").await;
 
-    for _ in 0..10 {
+    for round in 0..10 {
         let login = world.log_in("ada").await;
+        let session = world.auth.verify(bearer(&login)).await.unwrap();
         let requests = join_all((0..50).map(|_| world.auth.verify(cookie(&login))));
         let (_, left) = join(requests, async {
             tokio::task::yield_now().await;
-            world.auth.log_out(&bearer(&login)).await
+            match round % 2 {
+                0 => world.auth.log_out(&bearer(&login)).await,
+                _ => end(&world, &session).await,
+            }
         })
         .await;
         left.unwrap();
@@ -710,6 +714,32 @@ async fn requests_under_way_do_not_bring_a_login_back() {
             assert!(world.auth.verify(bearer(&login)).await.is_err());
         }
     }
+}
+
+async fn end(world: &World, session: &Principal) -> Result<()> {
+    let id = session.session().unwrap();
+    world.auth.end_session(&session.user, id).await
+}
+
+#[tokio::test]
+async fn a_login_is_over_for_its_user_too_where_its_lifetime_was_shortened() {
+    let world = World::open().await;
+    let before = signed_in(&world).await;
+    world.clock.advance(2 * DAY);
+    let login = world.log_in("ada").await;
+    let shorter = Settings {
+        session_max_ttl: DAY,
+        ..settings()
+    };
+    let (main, vault) = (world.main.clone(), world.vault.clone());
+    let shorter = Auth::new(shorter, main, vault, world.clock.clone()).unwrap();
+
+    let now = shorter.verify(cookie(&login)).await.unwrap();
+    let (listed, total) = shorter.sessions(&now, 1, 20).await.unwrap();
+
+    let listed: Vec<_> = listed.iter().map(|session| Some(session.id)).collect();
+    assert_eq!((listed, total), (vec![now.session()], 1));
+    assert_eq!(world.auth.sessions(&before, 1, 20).await.unwrap().1, 2);
 }
 
 #[tokio::test]
@@ -1133,6 +1163,11 @@ async fn every_door_can_be_held_open_by_any_thread() {
     send(auth.key(&user.id, key.id)).await.unwrap();
     send(auth.remove_key(&user.id, key.id)).await.unwrap();
     send(auth.user(&user.id)).await.unwrap();
+    send(auth.sessions(&session, 1, 20)).await.unwrap();
+    let other = auth.log_in(attempt("ada", PASSWORD)).await.unwrap();
+    let other = auth.verify(cookie(&other)).await.unwrap();
+    let other = other.session().unwrap();
+    send(auth.end_session(&user.id, other)).await.unwrap();
     send(auth.log_out(&cookie(&login))).await.unwrap();
     send(auth.create_admin(email("ada"), PASSWORD.into()))
         .await

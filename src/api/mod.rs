@@ -75,6 +75,8 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
         .routes(routes!(auth::refresh::refresh))
         .routes(routes!(auth::password::change))
         .routes(routes!(auth::me::me))
+        .routes(routes!(auth::sessions::list))
+        .routes(routes!(auth::sessions::end))
         .routes(routes!(auth::keys::create, auth::keys::list))
         .routes(routes!(auth::keys::get, auth::keys::delete))
         .routes(routes!(auth::users::list))

@@ -5,6 +5,7 @@ mod caps;
 mod key;
 mod login;
 mod own_password;
+mod logins;
 mod password;
 mod random;
 mod refresh;

@@ -1,4 +1,5 @@
-//! Accounts: joining, signing in and out, the keys of programs, and users as administrators see them.
+//! Accounts: joining, signing in and out, one's sessions, the keys of programs, and users as
+//! administrators see them.
 
 pub mod cookie;
 pub mod keys;
@@ -7,4 +8,5 @@ pub mod password;
 pub mod refresh;
 pub mod register;
 pub mod session;
+pub mod sessions;
 pub mod users;

@@ -29,6 +29,8 @@ pub struct WithSession {
     #[deref]
     pub principal: Principal,
     pub session: SessionId,
+    /// Whether it was shown as a cookie.
+    pub by_cookie: bool,
 }
 
 /// A caller who administers this service.
@@ -72,7 +74,11 @@ impl FromRequestParts<App> for WithSession {
                 "An API key cannot do this; sign in.",
             )
         })?;
-        Ok(Self { principal, session })
+        Ok(Self {
+            principal,
+            session,
+            by_cookie: in_header(&parts.headers)?.is_none(),
+        })
     }
 }
 

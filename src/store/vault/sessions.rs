@@ -79,6 +79,17 @@ pub async fn live_by_token(
         .fetch_optional(c))?)
 }
 
+/// The logins of the user that are not over, the newest first. They are few: see [`evict`].
+pub async fn live_of(conn: &mut Conn<Vault>, user: &UserId, now: Ts) -> Result<Vec<Session>> {
+    const SQL: &str = "SELECT id, user_id, token_hash, remember, created_at, last_seen_at,
+                              expires_at, ip, user_agent
+                       FROM sessions WHERE user_id = $1 AND expires_at > $2 ORDER BY id DESC";
+    Ok(on!(conn, |c| sqlx::query_as::<_, Session>(SQL)
+        .bind(user)
+        .bind(now)
+        .fetch_all(c))?)
+}
+
 /// Notes that a login was used, and until when it lives now.
 pub async fn touch(tx: &mut Tx<Vault>, id: SessionId, now: Ts, expires_at: Ts) -> Result<()> {
     const SQL: &str = "UPDATE sessions SET last_seen_at = $2, expires_at = $3 WHERE id = $1";
@@ -116,6 +127,18 @@ pub async fn remove(tx: &mut Tx<Vault>, id: SessionId) -> Result<()> {
     const SQL: &str = "DELETE FROM sessions WHERE id = $1";
     on!(tx, |c| sqlx::query(SQL).bind(id).execute(c).map_ok(drop))?;
     Ok(())
+}
+
+/// Ends one login of the user. False if there is none with this id, or if it is over.
+pub async fn end(tx: &mut Tx<Vault>, user: &UserId, id: SessionId, now: Ts) -> Result<bool> {
+    const SQL: &str = "DELETE FROM sessions WHERE user_id = $1 AND id = $2 AND expires_at > $3";
+    let gone = on!(tx, |c| sqlx::query(SQL)
+        .bind(user)
+        .bind(id)
+        .bind(now)
+        .execute(c)
+        .map_ok(|done| done.rows_affected()))?;
+    Ok(gone == 1)
 }
 
 /// Ends every login of the user.

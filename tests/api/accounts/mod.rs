@@ -9,6 +9,7 @@ mod password;
 mod proxies;
 mod refresh;
 mod register;
+mod session_list;
 mod sessions;
 mod users;
 
@@ -20,6 +21,7 @@ pub const LOGIN: &str = "/api/v1/auth/login";
 pub const LOGOUT: &str = "/api/v1/auth/logout";
 pub const ME: &str = "/api/v1/auth/me";
 pub const REGISTER: &str = "/api/v1/auth/register";
+pub const SESSIONS: &str = "/api/v1/auth/sessions";
 
 /// What Ada sends to sign in.
 pub fn ada() -> Value {

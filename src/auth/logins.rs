@@ -1,0 +1,53 @@
+//! A user's logins as they see them: which there are, and how they end.
+
+use super::Auth;
+use crate::domain::{ActiveSession, Principal, SessionId, UserId};
+use crate::error::{Error, Result};
+use crate::store::vault::sessions::{self, Session};
+
+impl Auth {
+    /// One page of the caller's logins, the newest first, and how many there are. Pages begin at 1.
+    pub async fn sessions(
+        &self,
+        caller: &Principal,
+        page: u32,
+        size: u32,
+    ) -> Result<(Vec<ActiveSession>, u64)> {
+        let now = self.now();
+        let mut conn = self.0.vault.read().await?;
+        let mut live = sessions::live_of(&mut conn, &caller.user, now).await?;
+        drop(conn);
+        // A lifetime that was shortened since counts, and the database does not know of it.
+        live.retain(|session| now < self.0.lifetimes.end_of(session));
+        let total = u64::try_from(live.len()).unwrap_or_default();
+        let before = u64::from(page.saturating_sub(1)) * u64::from(size);
+        let of_page = live
+            .into_iter()
+            .skip(usize::try_from(before).unwrap_or(usize::MAX))
+            .take(usize::try_from(size).unwrap_or(usize::MAX));
+        let shown = of_page.map(|session| shown(session, caller));
+        Ok((shown.collect(), total))
+    }
+
+    /// Ends one of the user's logins, with its cookie and its access tokens.
+    pub async fn end_session(&self, user: &UserId, id: SessionId) -> Result<()> {
+        let mut tx = self.0.vault.write().await?;
+        let ended = sessions::end(&mut tx, user, id, self.now()).await?;
+        tx.commit().await?;
+        self.0.seen.revoke(user);
+        ended
+            .then_some(())
+            .ok_or_else(|| Error::not_found("session"))
+    }
+}
+
+fn shown(session: Session, caller: &Principal) -> ActiveSession {
+    ActiveSession {
+        current: caller.session() == Some(session.id),
+        id: session.id,
+        created_at: session.created_at,
+        last_seen_at: session.last_seen_at,
+        ip: session.ip,
+        user_agent: session.user_agent,
+    }
+}
