@@ -695,14 +695,15 @@ async fn requests_under_way_do_not_bring_a_login_back() {
     let world = World::open().await;
     world.register("ada").await;
 
-    for round in 0..10 {
+    for round in 0..12 {
         let login = world.log_in("ada").await;
         let session = world.auth.verify(bearer(&login)).await.unwrap();
         let requests = join_all((0..50).map(|_| world.auth.verify(cookie(&login))));
         let (_, left) = join(requests, async {
             tokio::task::yield_now().await;
-            match round % 2 {
+            match round % 3 {
                 0 => world.auth.log_out(&bearer(&login)).await,
+                1 => world.auth.end_sessions(&session.user).await,
                 _ => end(&world, &session).await,
             }
         })
@@ -1168,6 +1169,7 @@ async fn every_door_can_be_held_open_by_any_thread() {
     let other = auth.verify(cookie(&other)).await.unwrap();
     let other = other.session().unwrap();
     send(auth.end_session(&user.id, other)).await.unwrap();
+    send(auth.end_sessions(&user.id)).await.unwrap();
     send(auth.log_out(&cookie(&login))).await.unwrap();
     send(auth.create_admin(email("ada"), PASSWORD.into()))
         .await

@@ -74,6 +74,7 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
         .routes(routes!(auth::session::log_out))
         .routes(routes!(auth::refresh::refresh))
         .routes(routes!(auth::password::change))
+        .routes(routes!(auth::session::log_out_all))
         .routes(routes!(auth::me::me))
         .routes(routes!(auth::sessions::list))
         .routes(routes!(auth::sessions::end))

@@ -39,6 +39,15 @@ impl Auth {
             .then_some(())
             .ok_or_else(|| Error::not_found("session"))
     }
+
+    /// Ends all logins of the user. API keys are none, and go on.
+    pub async fn end_sessions(&self, user: &UserId) -> Result<()> {
+        let mut tx = self.0.vault.write().await?;
+        sessions::remove_all(&mut tx, user).await?;
+        tx.commit().await?;
+        self.0.seen.revoke(user);
+        Ok(())
+    }
 }
 
 fn shown(session: Session, caller: &Principal) -> ActiveSession {

@@ -8,10 +8,10 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::cookie::{self, Cookies};
-use crate::api::kit::caller::{in_cookie, in_header};
+use crate::api::kit::caller::{WithSession, in_cookie, in_header};
 use crate::api::kit::client::Client;
 use crate::api::kit::extract::{Json, JsonOrForm, broken};
-use crate::api::kit::refusals::{BadBody, CannotSignIn, Failures, ForeignSite};
+use crate::api::kit::refusals::{BadBody, CannotSignIn, Failures, ForeignSite, Unauthenticated};
 use crate::auth::{LogIn, SignedIn};
 use crate::config::SecretString;
 use crate::domain::User;
@@ -158,6 +158,31 @@ pub async fn log_out(
     // A browser may send both, and neither is to open anything from now on.
     for credential in [header, cookie].into_iter().flatten() {
         app.auth.log_out(&credential).await?;
+    }
+
+    let cookies = Cookies::of(&app.config, client.is_https);
+    Ok(cookie::with(StatusCode::NO_CONTENT, cookies.cleared()))
+}
+
+/// Sign out everywhere
+///
+/// Ends all sessions of the caller, with all their tokens, and clears the cookie. API keys stay.
+#[utoipa::path(post, path = "/api/v1/auth/logout-all", operation_id = "auth_logout_all",
+    tag = "auth", security(("bearerAuth" = []), ("cookieAuth" = []), ("oauth2Password" = [])),
+    responses(
+        (status = 204, description = "Signed out everywhere.",
+            headers(("Set-Cookie" = String, description = "Takes the session cookie away."))),
+        Unauthenticated, Failures))]
+pub async fn log_out_all(
+    caller: WithSession,
+    app: App,
+    client: Client,
+    jar: CookieJar,
+) -> Result<Response> {
+    app.auth.end_sessions(&caller.user).await?;
+    // Beside a header the cookie may be another user's, and is taken away all the same.
+    if let Some(cookie) = in_cookie(&jar, &app.config.cookie.name) {
+        app.auth.log_out(&cookie).await?;
     }
 
     let cookies = Cookies::of(&app.config, client.is_https);

@@ -4,6 +4,7 @@ mod administrators;
 mod cookies;
 mod login;
 mod logout;
+mod logout_all;
 mod me;
 mod password;
 mod proxies;
@@ -19,6 +20,7 @@ use crate::support::{Actor, PASSWORD, Reply, TestApp};
 
 pub const LOGIN: &str = "/api/v1/auth/login";
 pub const LOGOUT: &str = "/api/v1/auth/logout";
+pub const LOGOUT_ALL: &str = "/api/v1/auth/logout-all";
 pub const ME: &str = "/api/v1/auth/me";
 pub const REGISTER: &str = "/api/v1/auth/register";
 pub const SESSIONS: &str = "/api/v1/auth/sessions";

@@ -46,7 +46,7 @@ async fn both_forms_of_every_path_answer_alike_and_without_a_redirect() {
 
     for (method, path) in every_door() {
         // Signing out would make each later request somebody else's.
-        if path.ends_with("/logout") {
+        if path.contains("/logout") {
             continue;
         }
         let bare = ada.send(method.clone(), &path, Body::from("{}")).await;
@@ -78,6 +78,12 @@ async fn the_ways_out_answer_with_a_slash_too() {
             .anonymous()
             .send(Method::POST, path, Body::empty())
             .await;
+        assert_eq!(reply.status, 204);
+    }
+    app.sign_up("ada").await;
+    for path in ["/api/v1/auth/logout-all", "/api/v1/auth/logout-all/"] {
+        let ada = app.log_in("ada").await;
+        let reply = ada.send(Method::POST, path, Body::empty()).await;
         assert_eq!(reply.status, 204);
     }
 }
