@@ -12,7 +12,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use concierge::auth::{
-    Auth, Credential, LogIn, NewAccount, NewKey, PasswordAlgorithm, Settings, SignedIn,
+    Auth, Credential, LogIn, NewAccount, NewKey, NewProfile, PasswordAlgorithm, Settings, SignedIn,
     TokenAlgorithm,
 };
 use concierge::clock::Clock;
@@ -1164,6 +1164,8 @@ async fn every_door_can_be_held_open_by_any_thread() {
     send(auth.key(&user.id, key.id)).await.unwrap();
     send(auth.remove_key(&user.id, key.id)).await.unwrap();
     send(auth.user(&user.id)).await.unwrap();
+    let profile = NewProfile::default();
+    send(auth.change_profile(&user.id, profile)).await.unwrap();
     send(auth.sessions(&session, 1, 20)).await.unwrap();
     let other = auth.log_in(attempt("ada", PASSWORD)).await.unwrap();
     let other = auth.verify(cookie(&other)).await.unwrap();

@@ -75,7 +75,7 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
         .routes(routes!(auth::refresh::refresh))
         .routes(routes!(auth::password::change))
         .routes(routes!(auth::session::log_out_all))
-        .routes(routes!(auth::me::me))
+        .routes(routes!(auth::me::me, auth::me::change))
         .routes(routes!(auth::sessions::list))
         .routes(routes!(auth::sessions::end))
         .routes(routes!(auth::keys::create, auth::keys::list))

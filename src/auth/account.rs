@@ -152,7 +152,7 @@ impl Auth {
     }
 }
 
-fn taken(which: Taken) -> Error {
+pub(super) fn taken(which: Taken) -> Error {
     match which {
         Taken::Email => Error::conflict(
             "email_taken",

@@ -7,6 +7,7 @@ mod login;
 mod own_password;
 mod logins;
 mod password;
+mod profile;
 mod random;
 mod refresh;
 mod seen;
@@ -41,6 +42,7 @@ pub use self::login::{LogIn, SignedIn};
 pub use self::own_password::NewPassword;
 pub use self::password::{PASSWORD_MAX_LENGTH, PasswordAlgorithm};
 pub use self::refresh::Refreshed;
+pub use self::profile::NewProfile;
 pub use self::token::TokenAlgorithm;
 pub use self::verify::Credential;
 

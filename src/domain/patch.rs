@@ -23,6 +23,11 @@ impl<T> Patch<T> {
         }
     }
 
+    /// Whether anything is to become of it.
+    pub fn is_said(&self) -> bool {
+        !matches!(self, Self::Keep)
+    }
+
     /// The new value, if there is one.
     pub fn value(self) -> Option<T> {
         self.over(None)

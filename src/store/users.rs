@@ -2,7 +2,7 @@
 
 use futures_util::TryFutureExt;
 
-use crate::domain::{Caps, Email, FlatCaps, Role, Status, Ts, User, UserId, Username};
+use crate::domain::{Caps, Email, FlatCaps, Name, Patch, Role, Status, Ts, User, UserId, Username};
 use crate::error::Result;
 
 use super::{Conn, Main, Tx};
@@ -81,6 +81,39 @@ pub async fn add(tx: &mut Tx<Main>, user: &User) -> Result<Result<(), Taken>> {
     } else {
         Taken::Username
     }))
+}
+
+/// Changes what a user is called, unless another has that username, also by another request at this
+/// moment. What is not said is not even written, so that changes at once do not undo each other. None
+/// if there is no such account.
+pub async fn rename(
+    tx: &mut Tx<Main>,
+    id: &UserId,
+    (name, username): (Patch<Name>, Patch<Username>),
+    now: Ts,
+) -> Result<Result<Option<User>, Taken>> {
+    const SQL: &str = "UPDATE users SET name = CASE WHEN $2 THEN $3 ELSE name END,
+                                        username = CASE WHEN $4 THEN $5 ELSE username END,
+                                        updated_at = $6
+                       WHERE id = $1
+                       RETURNING id, email, username, name, role, status, email_verified,
+                                 created_at, updated_at, last_seen_at, token_version,
+                                 budget_microusd, budget_period, rpm, tpm";
+    let renamed = on!(tx, |c| sqlx::query_as::<_, User>(SQL)
+        .bind(id)
+        .bind(name.is_said())
+        .bind(name.value())
+        .bind(username.is_said())
+        .bind(username.value())
+        .bind(now)
+        .fetch_optional(c));
+    match renamed {
+        // Of what is unique, no more than the username is written.
+        Err(sqlx::Error::Database(error)) if error.is_unique_violation() => {
+            Ok(Err(Taken::Username))
+        }
+        renamed => Ok(Ok(renamed?)),
+    }
 }
 
 /// Makes an existing account an active administrator, whose older tokens are dead. False if there

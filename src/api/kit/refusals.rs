@@ -66,6 +66,10 @@ refusals! {
         "403" => "`registration_disabled`, or `csrf_origin`: the request comes from a foreign site.";
         "409" => "`email_taken` or `username_taken`.";
     }
+    /// What `auth_me_update` may answer.
+    NameTaken in house {
+        "409" => "`username_taken`.";
+    }
     /// What `auth_login` may answer.
     CannotSignIn in house {
         "401" => "`invalid_credentials`, whatever was wrong.";

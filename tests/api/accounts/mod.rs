@@ -7,6 +7,7 @@ mod logout;
 mod logout_all;
 mod me;
 mod password;
+mod profile;
 mod proxies;
 mod refresh;
 mod register;
