@@ -12,8 +12,8 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use concierge::auth::{
-    Auth, Credential, LogIn, NewAccount, NewKey, NewProfile, PasswordAlgorithm, Settings, SignedIn,
-    TokenAlgorithm,
+    Auth, Credential, KeyChange, LogIn, NewAccount, NewKey, NewProfile, PasswordAlgorithm,
+    Settings, SignedIn, TokenAlgorithm,
 };
 use concierge::clock::Clock;
 use concierge::domain::{
@@ -1162,6 +1162,10 @@ async fn every_door_can_be_held_open_by_any_thread() {
     let (key, _) = send(auth.create_key(&session, new_key())).await.unwrap();
     send(auth.keys(&user.id, 1, 20)).await.unwrap();
     send(auth.key(&user.id, key.id)).await.unwrap();
+    let change = KeyChange::default();
+    send(auth.change_key(&session, key.id, change))
+        .await
+        .unwrap();
     send(auth.remove_key(&user.id, key.id)).await.unwrap();
     send(auth.user(&user.id)).await.unwrap();
     let profile = NewProfile::default();

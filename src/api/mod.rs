@@ -79,7 +79,11 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
         .routes(routes!(auth::sessions::list))
         .routes(routes!(auth::sessions::end))
         .routes(routes!(auth::keys::create, auth::keys::list))
-        .routes(routes!(auth::keys::get, auth::keys::delete))
+        .routes(routes!(
+            auth::keys::get,
+            auth::keys::change,
+            auth::keys::delete
+        ))
         .routes(routes!(auth::users::list))
         .routes(routes!(auth::users::get, auth::users::change))
         .routes(routes!(openai::models::list))

@@ -7,7 +7,8 @@ use crate::error::Result;
 /// A thousand million dollars: in nano-dollars it still fits 64 bits.
 const MOST: i64 = 1_000_000_000_000_000;
 
-/// A change of a user's caps: what is cleared falls back to what is configured.
+/// A change of caps: what is cleared falls back, for a user, to what is configured, and for a key to
+/// no limit of its own.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct NewCaps {
     pub budget_microusd: Patch<i64>,

@@ -37,7 +37,7 @@ use crate::store::{Db, Main, Vault};
 
 pub use self::account::NewAccount;
 pub use self::caps::NewCaps;
-pub use self::key::NewKey;
+pub use self::key::{KeyChange, NewKey};
 pub use self::login::{LogIn, SignedIn};
 pub use self::own_password::NewPassword;
 pub use self::password::{PASSWORD_MAX_LENGTH, PasswordAlgorithm};

@@ -19,7 +19,7 @@ pub use caps::{Budget, Caps, FlatCaps, Period};
 pub use email::Email;
 pub use id::{ClaimId, IdempotencyKey, KeyId, ProcessId, RequestId, RowId, SessionId, UserId};
 pub use key::ApiKey;
-pub use patch::Patch;
+pub use patch::{Patch, not_null};
 pub use principal::{Principal, Via};
 pub use scope::{Scope, Scopes};
 pub use session::ActiveSession;

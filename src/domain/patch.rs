@@ -23,6 +23,14 @@ impl<T> Patch<T> {
         }
     }
 
+    pub fn as_ref(&self) -> Patch<&T> {
+        match self {
+            Self::Keep => Patch::Keep,
+            Self::Clear => Patch::Clear,
+            Self::Set(value) => Patch::Set(value),
+        }
+    }
+
     /// Whether anything is to become of it.
     pub fn is_said(&self) -> bool {
         !matches!(self, Self::Keep)
@@ -32,6 +40,13 @@ impl<T> Patch<T> {
     pub fn value(self) -> Option<T> {
         self.over(None)
     }
+}
+
+/// Reads a member that may be left out, and may not be null: such a field needs `#[serde(default)]` too.
+pub fn not_null<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
+    from: D,
+) -> Result<Option<T>, D::Error> {
+    T::deserialize(from).map(Some)
 }
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Patch<T> {

@@ -12,8 +12,8 @@ use crate::api::kit::page::{Asked, Page, Paged, Paging};
 use crate::api::kit::refusals::{
     BadBody, BadParameters, Failures, Missing, TooMany, Unauthenticated,
 };
-use crate::auth;
-use crate::domain::{ApiKey, FlatCaps, KeyId, Name, Period, Scope, Ts};
+use crate::auth::{self, KeyChange, NewCaps};
+use crate::domain::{ApiKey, FlatCaps, KeyId, Name, Patch, Period, Scope, Ts, not_null};
 use crate::error::Result;
 use crate::state::App;
 
@@ -42,6 +42,45 @@ pub struct NewKey {
     /// Tokens a minute, prompt and answer together.
     #[schema(value_type = Option<u64>, minimum = 1)]
     tpm: Option<i64>,
+}
+
+/// What is to change: what is not given stays, null clears. Unknown fields are refused.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(examples(json!({"models": ["fast"], "budget_microusd": 1_000_000, "rpm": null})))]
+pub struct KeyPatch {
+    #[serde(default, deserialize_with = "not_null")]
+    #[schema(value_type = Name)]
+    name: Option<Name>,
+    /// Null: all that its owner may, but for `admin:*`.
+    #[serde(default)]
+    #[schema(value_type = Option<Vec<Scope>>)]
+    scopes: Patch<Vec<Scope>>,
+    /// Public model names. Null: all.
+    #[serde(default)]
+    #[schema(value_type = Option<Vec<String>>, max_items = 100)]
+    models: Patch<Vec<String>>,
+    /// At most 366 days from now. Null: 90 days from now. A key that has expired opens again.
+    #[serde(default)]
+    #[schema(value_type = Option<Ts>)]
+    expires_at: Patch<Ts>,
+    /// What it may spend in a period, in millionths of a dollar; what it has spent counts. Null: what
+    /// its owner may.
+    #[serde(default)]
+    #[schema(value_type = Option<u64>, maximum = 1_000_000_000_000_000i64)]
+    budget_microusd: Patch<i64>,
+    /// The period of that budget. Needs a budget beside it, or one that is set. Null: a month.
+    #[serde(default)]
+    #[schema(value_type = Option<Period>)]
+    budget_period: Patch<Period>,
+    /// Requests a minute.
+    #[serde(default)]
+    #[schema(value_type = Option<u64>, minimum = 1)]
+    rpm: Patch<i64>,
+    /// Tokens a minute, prompt and answer together.
+    #[serde(default)]
+    #[schema(value_type = Option<u64>, minimum = 1)]
+    tpm: Patch<i64>,
 }
 
 /// A key with its secret, which is shown this once.
@@ -139,6 +178,34 @@ pub async fn get(caller: WithSession, app: App, Path(id): Path<KeyId>) -> Result
     Ok(Json(key))
 }
 
+/// Change an API key
+///
+/// The secret stays as it is. The change counts from the key's next request on, at other replicas
+/// within five seconds.
+#[utoipa::path(patch, path = "/api/v1/api-keys/{id}", operation_id = "api_keys_update",
+    tag = "api-keys", params(("id" = KeyId, Path, description = "The key's id.")),
+    request_body = KeyPatch,
+    security(("bearerAuth" = []), ("cookieAuth" = []), ("oauth2Password" = [])),
+    responses(
+        (status = 200, description = "The key as it is now.", body = ApiKey,
+            example = json!({"id": "0199d3f2-9d5e-7c41-8a51-0c7c0e1f3a55", "name": "nightly job",
+                "prefix": "sk-cg-4fT9xQ2a", "last_four": "x7Qp",
+                "scopes": ["completions", "models"], "models": ["fast"],
+                "budget_microusd": 1_000_000, "budget_period": "month", "rpm": null, "tpm": null,
+                "created_at": "2026-11-21T09:30:00.25Z",
+                "expires_at": "2027-02-19T09:30:00.25Z", "last_used_at": null})),
+        Unauthenticated, Missing, BadBody, Failures))]
+pub async fn change(
+    caller: WithSession,
+    app: App,
+    Path(id): Path<KeyId>,
+    Json(patch): Json<KeyPatch>,
+) -> Result<Json<ApiKey>> {
+    let key = app.auth.change_key(&caller, id, patch.into()).await?;
+
+    Ok(Json(key))
+}
+
 /// Delete an API key
 ///
 /// From now on the key opens nothing.
@@ -151,4 +218,21 @@ pub async fn delete(caller: WithSession, app: App, Path(id): Path<KeyId>) -> Res
     app.auth.remove_key(&caller.user, id).await?;
 
     Ok(StatusCode::NO_CONTENT)
+}
+
+impl From<KeyPatch> for KeyChange {
+    fn from(patch: KeyPatch) -> Self {
+        Self {
+            name: patch.name,
+            scopes: patch.scopes,
+            models: patch.models,
+            caps: NewCaps {
+                budget_microusd: patch.budget_microusd,
+                budget_period: patch.budget_period,
+                rpm: patch.rpm,
+                tpm: patch.tpm,
+            },
+            expires_at: patch.expires_at,
+        }
+    }
 }

@@ -1,5 +1,6 @@
 //! API keys: who may have one, what it may do, how it is kept.
 
+mod change;
 mod text;
 
 use std::time::Duration;
@@ -12,6 +13,7 @@ use crate::domain::{ApiKey, FlatCaps, KeyId, Name, Principal, Scope, Scopes, Ts,
 use crate::error::{Error, Result};
 use crate::store::vault::keys::{self, Kept};
 
+pub use self::change::KeyChange;
 pub(super) use self::text::{PREFIX, Text};
 
 /// A key that somebody wants.

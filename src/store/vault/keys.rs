@@ -76,6 +76,41 @@ pub async fn by_id(conn: &mut Conn<Vault>, owner: &UserId, id: KeyId) -> Result<
         .fetch_optional(c))?)
 }
 
+/// The same; nobody else changes it until the unit of work ends.
+pub async fn hold(tx: &mut Tx<Vault>, owner: &UserId, id: KeyId) -> Result<Option<Kept>> {
+    const SQL: &str = "UPDATE api_keys SET name = name WHERE user_id = $1 AND id = $2
+                       RETURNING id, user_id, lookup, hash, last_four, name, scopes, models,
+                                 budget_microusd, budget_period, rpm, tpm,
+                                 created_at, expires_at, last_used_at";
+    Ok(on!(tx, |c| sqlx::query_as::<_, Kept>(SQL)
+        .bind(owner)
+        .bind(id)
+        .fetch_optional(c))?)
+}
+
+/// Writes down all of a key that may change.
+pub async fn change(tx: &mut Tx<Vault>, owner: &UserId, key: &Kept) -> Result<()> {
+    const SQL: &str = "UPDATE api_keys SET name = $3, scopes = $4, models = $5, expires_at = $6,
+                                           budget_microusd = $7, budget_period = $8, rpm = $9,
+                                           tpm = $10
+                       WHERE user_id = $1 AND id = $2";
+    let caps = FlatCaps::from(key.caps);
+    on!(tx, |c| sqlx::query(SQL)
+        .bind(owner)
+        .bind(key.id)
+        .bind(&key.name)
+        .bind(&key.scopes)
+        .bind(&key.models)
+        .bind(key.expires_at)
+        .bind(caps.budget_microusd)
+        .bind(caps.budget_period)
+        .bind(caps.rpm)
+        .bind(caps.tpm)
+        .execute(c)
+        .map_ok(drop))?;
+    Ok(())
+}
+
 /// One page of `owner`'s keys, newest first.
 pub async fn page(
     conn: &mut Conn<Vault>,

@@ -63,7 +63,7 @@ async fn a_wrong_method_is_405_and_names_the_right_ones() {
         (Method::POST, "/", "GET,HEAD"),
         (Method::PUT, "/api/v1/api-keys", "POST,GET,HEAD"),
         (Method::DELETE, "/api/v1/api-keys/", "POST,GET,HEAD"),
-        (Method::PUT, "/api/v1/api-keys/7", "GET,HEAD,DELETE"),
+        (Method::PUT, "/api/v1/api-keys/7", "GET,HEAD,PATCH,DELETE"),
         (Method::GET, "/api/v1/auth/login", "POST"),
         (Method::DELETE, "/docs", "GET,HEAD"),
     ] {

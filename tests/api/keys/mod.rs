@@ -1,6 +1,7 @@
-//! API keys over HTTP: made, listed, used, deleted.
+//! API keys over HTTP: made, listed, used, changed, deleted.
 
 mod by_id;
+mod change;
 mod create;
 mod list;
 mod scopes;

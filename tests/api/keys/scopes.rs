@@ -77,6 +77,8 @@ async fn no_key_reaches_keys_whatever_its_scopes() {
         let replies = [
             key.get(KEYS).await,
             key.post(KEYS, json!({"name": "another"})).await,
+            key.patch(made.header("location"), json!({"scopes": null}))
+                .await,
             key.delete(made.header("location")).await,
         ];
         for reply in replies {

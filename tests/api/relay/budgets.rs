@@ -78,6 +78,8 @@ async fn days(app: &TestApp) -> Vec<(String, i64)> {
 
 async fn change(admin: &Actor<'_>, path: &str, caps: Value) {
     let reply = admin.patch(path, caps).await;
+async fn change(who: &Actor<'_>, path: &str, caps: Value) {
+    let reply = who.patch(path, caps).await;
     assert_eq!(reply.status, 200, "{}", reply.text());
 }
 
@@ -534,6 +536,37 @@ async fn money_that_was_leased_under_a_higher_cap_is_not_spent_under_a_lower_one
     change(&root, &path, json!({"budget_microusd": lower})).await;
     assert_eq!(post(&ada).await, 200);
     assert_eq!(post(&ada).await, 402);
+}
+
+#[tokio::test]
+async fn what_an_owner_changes_of_a_key_counts_at_once() {
+    let scene = Scene::set().await;
+    let ada = scene.app.sign_up("ada").await;
+    let wanted = json!({"budget_microusd": 100 * RESERVED, "budget_period": "total"});
+    let program = ada.with_key(wanted).await;
+    let keys = ada.get("/api/v1/api-keys").await.json();
+    let path = format!(
+        "/api/v1/api-keys/{}",
+        keys["items"][0]["id"].as_str().unwrap()
+    );
+    for _ in 0..30 {
+        scene.upstream.answers(Script::json(200, LESS));
+    }
+    let burst = join_all((0..20).map(|_| post(&program))).await;
+    assert!(burst.iter().all(|status| *status == 200));
+
+    let lower = 20 * LESS_COST + RESERVED;
+    change(&ada, &path, json!({"budget_microusd": lower - 1})).await;
+    assert_eq!(post(&program).await, 402);
+    change(&ada, &path, json!({"budget_microusd": lower})).await;
+    assert_eq!(post(&program).await, 200);
+    assert_eq!(post(&program).await, 402);
+    // What was spent counts in every period once it is written, and without a budget there is none.
+    scene.app.ledger(21).await;
+    change(&ada, &path, json!({"budget_period": "day"})).await;
+    assert_eq!(post(&program).await, 402);
+    change(&ada, &path, json!({"budget_microusd": null})).await;
+    assert_eq!(post(&program).await, 200);
 }
 
 #[tokio::test]

@@ -276,6 +276,32 @@ async fn a_request_must_fit_its_keys_limits_and_its_users() {
     assert_eq!(scene.app.ledger(3).await.len(), 3);
 }
 
+#[tokio::test]
+async fn what_an_owner_changes_of_a_key_counts_at_once() {
+    let scene = limited("rpm = 10").await;
+    let ada = scene.app.sign_up("ada").await;
+    let program = ada.with_key(json!({"rpm": 1})).await;
+    let keys = ada.get("/api/v1/api-keys").await.json();
+    let path = format!(
+        "/api/v1/api-keys/{}",
+        keys["items"][0]["id"].as_str().unwrap()
+    );
+    passes(&scene, &program, ask()).await;
+    is_limited(&program, ask()).await;
+
+    let reply = ada.patch(&path, json!({"rpm": 3})).await;
+    assert_eq!(reply.status, 200, "{}", reply.text());
+    for left in ["1", "0"] {
+        let reply = passes(&scene, &program, ask()).await;
+        assert_eq!(told(&reply, "requests")[..2], ["3", left]);
+    }
+    is_limited(&program, ask()).await;
+
+    assert_eq!(ada.patch(&path, json!({"rpm": null})).await.status, 200);
+    let reply = passes(&scene, &program, ask()).await;
+    assert_eq!(told(&reply, "requests")[..2], ["10", "6"]);
+}
+
 /// Here Redis has a part where there is one, and time passes: a limit of five gives a place back
 /// every twelve seconds.
 #[tokio::test]
