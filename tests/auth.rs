@@ -730,6 +730,7 @@ async fn a_login_is_over_for_its_user_too_where_its_lifetime_was_shortened() {
     let login = world.log_in("ada").await;
     let shorter = Settings {
         session_max_ttl: DAY,
+        refresh_max_ttl: DAY,
         ..settings()
     };
     let (main, vault) = (world.main.clone(), world.vault.clone());

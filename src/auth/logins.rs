@@ -18,7 +18,7 @@ impl Auth {
         let mut live = sessions::live_of(&mut conn, &caller.user, now).await?;
         drop(conn);
         // A lifetime that was shortened since counts, and the database does not know of it.
-        live.retain(|session| now < self.0.lifetimes.end_of(session));
+        live.retain(|session| now < self.0.lifetimes.last_end_of(session));
         let total = u64::try_from(live.len()).unwrap_or_default();
         let before = u64::from(page.saturating_sub(1)) * u64::from(size);
         let of_page = live
@@ -29,7 +29,7 @@ impl Auth {
         Ok((shown.collect(), total))
     }
 
-    /// Ends one of the user's logins, with its cookie and its access tokens.
+    /// Ends one of the user's logins, with its cookie and its tokens.
     pub async fn end_session(&self, user: &UserId, id: SessionId) -> Result<()> {
         let mut tx = self.0.vault.write().await?;
         let ended = sessions::end(&mut tx, user, id, self.now()).await?;

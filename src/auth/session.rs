@@ -77,6 +77,11 @@ impl Lifetimes {
         session.refresh_until.min(latest)
     }
 
+    /// When neither the cookie nor a refresh token opens anything any more.
+    pub(super) fn last_end_of(&self, session: &Session) -> Ts {
+        self.end_of(session).max(self.end_of_refresh(session))
+    }
+
     /// When refreshing ends now that it was done.
     pub(super) fn refreshed(&self, session: &Session, now: Ts) -> Ts {
         let span = self.refresh.of(session.remember);

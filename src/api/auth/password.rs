@@ -1,13 +1,13 @@
 //! Another password.
 
 use axum::response::Response;
-use http::{HeaderMap, StatusCode};
+use http::StatusCode;
 use secrecy::ExposeSecret;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::cookie::{self, Cookies};
-use crate::api::kit::caller::{WithSession, in_header};
+use crate::api::kit::caller::WithSession;
 use crate::api::kit::client::Client;
 use crate::api::kit::extract::Json;
 use crate::api::kit::refusals::{BadBody, Failures, Unauthenticated};
@@ -44,13 +44,12 @@ pub async fn change(
     caller: WithSession,
     app: App,
     client: Client,
-    headers: HeaderMap,
     Json(wanted): Json<NewPassword>,
 ) -> Result<Response> {
     let wanted = auth::NewPassword {
         current: wanted.current_password,
         new: wanted.new_password,
-        by_cookie: in_header(&headers)?.is_none(),
+        by_cookie: caller.by_cookie,
     };
     let changed = app
         .auth

@@ -82,8 +82,11 @@ pub async fn live_by_token(
 /// The logins of the user that are not over, the newest first. They are few: see [`evict`].
 pub async fn live_of(conn: &mut Conn<Vault>, user: &UserId, now: Ts) -> Result<Vec<Session>> {
     const SQL: &str = "SELECT id, user_id, token_hash, remember, created_at, last_seen_at,
-                              expires_at, ip, user_agent
-                       FROM sessions WHERE user_id = $1 AND expires_at > $2 ORDER BY id DESC";
+                              expires_at, ip, user_agent, refresh_counter, refreshed_at,
+                              refresh_until
+                       FROM sessions
+                       WHERE user_id = $1 AND (expires_at > $2 OR refresh_until > $2)
+                       ORDER BY id DESC";
     Ok(on!(conn, |c| sqlx::query_as::<_, Session>(SQL)
         .bind(user)
         .bind(now)
@@ -131,7 +134,9 @@ pub async fn remove(tx: &mut Tx<Vault>, id: SessionId) -> Result<()> {
 
 /// Ends one login of the user. False if there is none with this id, or if it is over.
 pub async fn end(tx: &mut Tx<Vault>, user: &UserId, id: SessionId, now: Ts) -> Result<bool> {
-    const SQL: &str = "DELETE FROM sessions WHERE user_id = $1 AND id = $2 AND expires_at > $3";
+    const SQL: &str = "DELETE FROM sessions
+                       WHERE user_id = $1 AND id = $2
+                         AND (expires_at > $3 OR refresh_until > $3)";
     let gone = on!(tx, |c| sqlx::query(SQL)
         .bind(user)
         .bind(id)

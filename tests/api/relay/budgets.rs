@@ -76,8 +76,6 @@ async fn days(app: &TestApp) -> Vec<(String, i64)> {
     accounts.into_iter().map(day).collect()
 }
 
-async fn change(admin: &Actor<'_>, path: &str, caps: Value) {
-    let reply = admin.patch(path, caps).await;
 async fn change(who: &Actor<'_>, path: &str, caps: Value) {
     let reply = who.patch(path, caps).await;
     assert_eq!(reply.status, 200, "{}", reply.text());
