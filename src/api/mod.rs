@@ -78,6 +78,7 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
         .routes(routes!(auth::me::me, auth::me::change))
         .routes(routes!(auth::sessions::list))
         .routes(routes!(auth::sessions::end))
+        .routes(routes!(auth::jwks::get))
         .routes(routes!(auth::keys::create, auth::keys::list))
         .routes(routes!(
             auth::keys::get,

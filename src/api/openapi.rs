@@ -22,7 +22,7 @@ use crate::api::kit::envelope::{Envelope, OpenAiEnvelope, Problem};
         (name = "system", description = "Where things are."),
         (name = "health", description = "How the service does: for people, dashboards and orchestrators."),
         (name = "status", description = "Whether it works, and for whom."),
-        (name = "auth", description = "Joining, signing in and out."),
+        (name = "auth", description = "Joining, signing in and out, sessions, one's own account."),
         (name = "api-keys", description = "What programs sign in with."),
         (name = "users", description = "Accounts, for administrators."),
         (name = "completions", description = "What OpenAI's clients speak to."),

@@ -43,7 +43,7 @@ pub use self::own_password::NewPassword;
 pub use self::password::{PASSWORD_MAX_LENGTH, PasswordAlgorithm};
 pub use self::profile::NewProfile;
 pub use self::refresh::Refreshed;
-pub use self::token::TokenAlgorithm;
+pub use self::token::{PublicKey, TokenAlgorithm};
 pub use self::verify::Credential;
 
 /// Knows every account and every credential. Cloning it copies a pointer.
@@ -124,6 +124,12 @@ impl Auth {
     pub async fn warm_up(&self) -> Result<()> {
         self.0.passwords.dummy().await?;
         self.floor().await.map(drop)
+    }
+
+    /// By what others can verify our access tokens, the key that signs first; none where these are
+    /// signed with a secret.
+    pub fn public_keys(&self) -> Vec<PublicKey> {
+        self.0.tokens.public_keys()
     }
 
     /// Sweeps out logins that are over; how many they were.

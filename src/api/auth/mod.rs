@@ -2,6 +2,7 @@
 //! administrators see them.
 
 pub mod cookie;
+pub mod jwks;
 pub mod keys;
 pub mod me;
 pub mod password;

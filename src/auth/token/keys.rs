@@ -21,10 +21,21 @@ pub(super) struct Signing {
 /// A key whose tokens are accepted, by that one algorithm.
 pub(super) struct Accepted {
     pub(super) kid: String,
+    /// None for a secret.
+    pub(super) public: Option<PublicKey>,
     /// The algorithm as a header names it.
     pub(super) name: &'static str,
     pub(super) key: DecodingKey,
     pub(super) validation: Validation,
+}
+
+/// An Ed25519 key for whoever verifies our tokens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PublicKey {
+    /// Its thumbprint, by which tokens name it.
+    pub kid: String,
+    /// Its bytes in base64url.
+    pub x: String,
 }
 
 /// The shortest secret for HMAC-SHA-256, in bytes (RFC 7518 §3.2).
@@ -64,12 +75,17 @@ fn ed25519(secret: &[u8]) -> Result<(Signing, Accepted)> {
     der[..16].copy_from_slice(&PKCS8_PREFIX);
     der[16..].copy_from_slice(seed.as_ref());
 
-    Ok(keys_of(
+    let (signing, mut accepted) = keys_of(
         thumbprint(public),
         Algorithm::EdDSA,
         EncodingKey::from_ed_der(der.as_ref()),
         DecodingKey::from_ed_der(public),
-    ))
+    );
+    accepted.public = Some(PublicKey {
+        kid: accepted.kid.clone(),
+        x: URL_SAFE_NO_PAD.encode(public),
+    });
+    Ok((signing, accepted))
 }
 
 fn hmac(secret: &[u8]) -> Result<(Signing, Accepted)> {
@@ -100,6 +116,7 @@ fn keys_of(
     };
     let accepted = Accepted {
         kid,
+        public: None,
         name,
         key: verifying,
         validation: signature_only(algorithm),

@@ -10,6 +10,7 @@ use jsonwebtoken::{decode, encode};
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
+pub use self::keys::PublicKey;
 pub(super) use self::keys::expand;
 
 use self::keys::{Accepted, Signing};
@@ -81,7 +82,11 @@ impl Tokens {
         let (signing, newest) = keys::derive(&settings.secret_key, settings.token_algorithm)?;
         let mut accepted = vec![newest];
         if let Some(previous) = &settings.previous_secret_key {
-            accepted.push(keys::derive(previous, settings.token_algorithm)?.1);
+            let (_, previous) = keys::derive(previous, settings.token_algorithm)?;
+            // Whoever finds one id twice among published keys may believe neither.
+            if accepted.iter().all(|key| key.kid != previous.kid) {
+                accepted.push(previous);
+            }
         }
         Ok(Self {
             issuer: settings.issuer.clone(),
@@ -94,6 +99,12 @@ impl Tokens {
 
     pub(super) fn lifetime(&self) -> Duration {
         self.lifetime
+    }
+
+    /// What may be published, the key that signs first.
+    pub(super) fn public_keys(&self) -> Vec<PublicKey> {
+        let public = self.accepted.iter().filter_map(|key| key.public.clone());
+        public.collect()
     }
 
     pub(super) fn issue(&self, user: &User, session: SessionId, now: Ts) -> Result<SecretString> {

@@ -2,6 +2,7 @@
 
 mod administrators;
 mod cookies;
+mod jwks;
 mod login;
 mod logout;
 mod logout_all;
