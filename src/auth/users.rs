@@ -27,7 +27,7 @@ impl Auth {
     pub async fn cap_user(&self, id: &UserId, new: NewCaps) -> Result<User> {
         new.check()?;
         let mut tx = self.0.main.write().await?;
-        let user = users::by_id(&mut tx, id)
+        let user = users::hold(&mut tx, id)
             .await?
             .ok_or_else(|| Error::not_found("user"))?;
         let caps = new.over(user.caps)?;

@@ -33,6 +33,17 @@ pub async fn by_id(conn: &mut Conn<Main>, id: &UserId) -> Result<Option<User>> {
         .fetch_optional(c))?)
 }
 
+/// The user as they stand; nobody else changes them until the unit of work ends.
+pub async fn hold(tx: &mut Tx<Main>, id: &UserId) -> Result<Option<User>> {
+    const SQL: &str = "UPDATE users SET token_version = token_version WHERE id = $1
+                       RETURNING id, email, username, name, role, status, email_verified,
+                                 created_at, updated_at, last_seen_at, token_version,
+                                 budget_microusd, budget_period, rpm, tpm";
+    Ok(on!(tx, |c| sqlx::query_as::<_, User>(SQL)
+        .bind(id)
+        .fetch_optional(c))?)
+}
+
 pub async fn by_email(conn: &mut Conn<Main>, email: &Email) -> Result<Option<User>> {
     const SQL: &str = "SELECT id, email, username, name, role, status, email_verified,
                               created_at, updated_at, last_seen_at, token_version,

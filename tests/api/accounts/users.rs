@@ -176,3 +176,24 @@ async fn users_are_found_by_name_role_and_status() {
     assert_eq!(last["items"].as_array().unwrap().len(), 1);
     assert!(last["items"][0]["email"].is_string());
 }
+
+#[tokio::test]
+async fn of_two_administrators_at_once_neither_undoes_the_other() {
+    let app = TestApp::start().await;
+    let path = path_of(&app.sign_up("ada").await).await;
+    let root = app.admin().await;
+
+    for number in 1..=10 {
+        let (one, other) = tokio::join!(
+            root.patch(&path, json!({"rpm": number})),
+            root.patch(&path, json!({"tpm": number})),
+        );
+
+        assert_eq!((one.status, other.status), (200, 200));
+        let user = root.get(&path).await.json();
+        assert_eq!(
+            (&user["rpm"], &user["tpm"]),
+            (&json!(number), &json!(number))
+        );
+    }
+}
