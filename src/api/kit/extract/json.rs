@@ -104,12 +104,22 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
     let again: Result<T, _> = serde_path_to_error::deserialize(&mut deserializer);
     match again {
         Ok(_) => Err(Error::internal("a body was read at the second try alone")),
+        Err(error) if is_no_word(error.inner()) => {
+            let path = error.path().to_string();
+            let said = "invalid type, expected one of the texts that are allowed";
+            Err(at_fault(Location::Body, &path, said))
+        }
         Err(error) if error.inner().is_data() => {
             let path = error.path().to_string();
             Err(at_fault(Location::Body, &path, &error.inner().to_string()))
         }
         Err(error) => Err(no_json(bytes, error.inner())),
     }
+}
+
+/// Whether something else stands where one of a few words should: serde_json takes that for bad syntax.
+fn is_no_word(error: &serde_json::Error) -> bool {
+    error.is_syntax() && error.to_string().starts_with("expected value")
 }
 
 fn no_json(bytes: &[u8], error: &serde_json::Error) -> Error {
