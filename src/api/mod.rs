@@ -75,7 +75,7 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
         .routes(routes!(auth::refresh::refresh))
         .routes(routes!(auth::password::change))
         .routes(routes!(auth::session::log_out_all))
-        .routes(routes!(auth::me::me, auth::me::change))
+        .routes(routes!(auth::me::me, auth::me::change, auth::me::delete))
         .routes(routes!(auth::sessions::list))
         .routes(routes!(auth::sessions::end))
         .routes(routes!(auth::jwks::get))
@@ -85,8 +85,12 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
             auth::keys::change,
             auth::keys::delete
         ))
-        .routes(routes!(auth::users::list))
-        .routes(routes!(auth::users::get, auth::users::change))
+        .routes(routes!(auth::users::list, auth::users::create))
+        .routes(routes!(
+            auth::users::get,
+            auth::users::change,
+            auth::users::delete
+        ))
         .routes(routes!(openai::models::list))
         .routes(routes!(openai::usage::get))
         .layer(from_fn(layers::deadline::keep));

@@ -18,6 +18,24 @@ pub struct NewAccount {
     pub name: Option<Name>,
 }
 
+/// What a new account may do, and use.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Standing {
+    pub(super) role: Role,
+    pub(super) status: Status,
+    pub(super) caps: Caps,
+}
+
+impl Default for Standing {
+    fn default() -> Self {
+        Self {
+            role: Role::User,
+            status: Status::Active,
+            caps: Caps::default(),
+        }
+    }
+}
+
 impl Auth {
     /// Opens an account for whoever asks.
     pub async fn register(&self, new: NewAccount) -> Result<User> {
@@ -27,7 +45,7 @@ impl Auth {
                 "New accounts cannot be registered here.",
             ));
         }
-        self.open_account(new, Role::User).await
+        self.open_account(new, Standing::default()).await
     }
 
     /// Makes an administrator: of the account with this address, or of a new one. What was issued
@@ -46,10 +64,15 @@ impl Auth {
             username: None,
             name: None,
         };
-        self.open_account(new, Role::Admin).await
+        let administrator = Standing {
+            role: Role::Admin,
+            ..Standing::default()
+        };
+        self.open_account(new, administrator).await
     }
 
-    async fn open_account(&self, new: NewAccount, role: Role) -> Result<User> {
+    /// Opens an account, whoever wants it.
+    pub(super) async fn open_account(&self, new: NewAccount, standing: Standing) -> Result<User> {
         self.check_names(&new).await?;
         let about = About {
             field: "password",
@@ -64,14 +87,14 @@ impl Auth {
             email: new.email,
             username: new.username,
             name: new.name,
-            role,
-            status: Status::Active,
+            role: standing.role,
+            status: standing.status,
             email_verified: false,
             created_at: now,
             updated_at: now,
             last_seen_at: None,
             token_version: 1,
-            caps: Caps::default(),
+            caps: standing.caps,
         };
         self.add(&user, &hash).await?;
         Ok(user)

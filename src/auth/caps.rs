@@ -17,8 +17,8 @@ pub struct NewCaps {
     pub tpm: Patch<i64>,
 }
 
-/// The caps of a new key: a budget is for a month unless said.
-pub(super) fn of_key(wanted: FlatCaps) -> Result<Caps> {
+/// The caps of a new key or user: a budget is for a month unless said.
+pub(super) fn of_new(wanted: FlatCaps) -> Result<Caps> {
     check(wanted)?;
     if wanted.budget_microusd.is_none() && wanted.budget_period.is_some() {
         return Err(nothing_to_spend());

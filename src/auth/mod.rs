@@ -10,8 +10,10 @@ mod password;
 mod profile;
 mod random;
 mod refresh;
+mod removal;
 mod seen;
 mod session;
+mod standing;
 mod token;
 mod users;
 mod verify;
@@ -43,6 +45,7 @@ pub use self::own_password::NewPassword;
 pub use self::password::{PASSWORD_MAX_LENGTH, PasswordAlgorithm};
 pub use self::profile::NewProfile;
 pub use self::refresh::Refreshed;
+pub use self::standing::{NewUser, UserChange};
 pub use self::token::{PublicKey, TokenAlgorithm};
 pub use self::verify::Credential;
 

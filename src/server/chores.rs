@@ -10,7 +10,7 @@ use crate::shutdown::Shutdown;
 use crate::state::App;
 use crate::telemetry::Metrics;
 
-/// Sessions that are over, and answers that are not given again, are swept out this often.
+/// Sessions that are over, accounts whose removal was interrupted, and answers that are not given again, are swept out this often.
 const SWEEP: Duration = Duration::from_hours(1);
 
 /// Measurements are sorted into their buckets this often.
@@ -35,6 +35,9 @@ async fn sweep(auth: Auth, shutdown: Shutdown) {
         }
         if let Err(error) = auth.sweep().await {
             tracing::warn!(error = %chain(&error), "Sessions that are over were not swept out");
+        }
+        if let Err(error) = auth.bury_doomed().await {
+            tracing::warn!(error = %chain(&error), "Deleted accounts were not removed");
         }
     }
 }

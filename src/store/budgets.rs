@@ -210,6 +210,20 @@ pub async fn forget(tx: &mut Tx<Main>, period: &str, most: i64) -> Result<u64> {
         .map_ok(|done| done.rows_affected()))?)
 }
 
+/// Forgets all accounts of a holder, and what is leased of them.
+pub async fn remove(tx: &mut Tx<Main>, holder: &str) -> Result<()> {
+    const BUDGETS: &str = "DELETE FROM budgets WHERE holder = $1";
+    const LEASES: &str = "DELETE FROM leases WHERE holder = $1";
+    // The accounts first, as everywhere.
+    for sql in [BUDGETS, LEASES] {
+        on!(tx, |c| sqlx::query(sql)
+            .bind(holder)
+            .execute(c)
+            .map_ok(drop))?;
+    }
+    Ok(())
+}
+
 /// Takes amounts out of leases; out of which that was possible. The accounts must be held by
 /// [`change`].
 pub async fn draw(tx: &mut Tx<Main>, amounts: &BTreeMap<Lease, i64>) -> Result<Vec<Lease>> {

@@ -2,6 +2,7 @@
 
 use std::borrow::Borrow;
 
+use futures_util::TryFutureExt;
 use sqlx::QueryBuilder;
 
 use crate::domain::{Charge, KeyId, RowId, Sums, Ts, UsageRow, UserId};
@@ -64,6 +65,13 @@ pub async fn add<C: Borrow<Charge>>(tx: &mut Tx<Main>, charges: &[C]) -> Result<
         added.extend(new);
     }
     Ok(added)
+}
+
+/// Lets go of whose requests they were; what they have cost stays.
+pub async fn forget(tx: &mut Tx<Main>, user: &UserId) -> Result<()> {
+    const SQL: &str = "UPDATE ledger SET user_id = NULL, key_id = NULL WHERE user_id = $1";
+    on!(tx, |c| sqlx::query(SQL).bind(user).execute(c).map_ok(drop))?;
+    Ok(())
 }
 
 /// Both engines count in signed 64 bits.

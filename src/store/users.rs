@@ -1,8 +1,9 @@
 //! Accounts, without their credentials.
 
 use futures_util::TryFutureExt;
+use sqlx::error::DatabaseError;
 
-use crate::domain::{Caps, Email, FlatCaps, Name, Patch, Role, Status, Ts, User, UserId, Username};
+use crate::domain::{Email, FlatCaps, Name, Patch, Role, Status, Ts, User, UserId, Username};
 use crate::error::Result;
 
 use super::{Conn, Main, Tx};
@@ -12,6 +13,18 @@ use super::{Conn, Main, Tx};
 pub enum Taken {
     Email,
     Username,
+}
+
+impl Taken {
+    /// PostgreSQL names the constraint, SQLite the column.
+    fn of(error: &dyn DatabaseError) -> Self {
+        let said = error.constraint().unwrap_or(error.message());
+        if said.contains("username") {
+            Self::Username
+        } else {
+            Self::Email
+        }
+    }
 }
 
 /// Which users are looked for. None is all.
@@ -67,9 +80,11 @@ pub async fn by_username(conn: &mut Conn<Main>, name: &Username) -> Result<Optio
 /// Adds an account unless one of its names is taken, also by another request at this moment.
 pub async fn add(tx: &mut Tx<Main>, user: &User) -> Result<Result<(), Taken>> {
     const SQL: &str = "INSERT INTO users (id, email, username, name, role, status, email_verified,
-                                          created_at, updated_at, token_version)
-                       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+                                          created_at, updated_at, token_version,
+                                          budget_microusd, budget_period, rpm, tpm)
+                       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
                        ON CONFLICT DO NOTHING";
+    let caps = FlatCaps::from(user.caps);
     let added = on!(tx, |c| sqlx::query(SQL)
         .bind(&user.id)
         .bind(&user.email)
@@ -81,6 +96,10 @@ pub async fn add(tx: &mut Tx<Main>, user: &User) -> Result<Result<(), Taken>> {
         .bind(user.created_at)
         .bind(user.updated_at)
         .bind(user.token_version)
+        .bind(caps.budget_microusd)
+        .bind(caps.budget_period)
+        .bind(caps.rpm)
+        .bind(caps.tpm)
         .execute(c)
         .map_ok(|done| done.rows_affected()))?;
     if added == 1 {
@@ -153,21 +172,64 @@ pub async fn seen(tx: &mut Tx<Main>, id: &UserId, now: Ts) -> Result<()> {
     Ok(())
 }
 
-/// Sets what a user may use.
-pub async fn cap(tx: &mut Tx<Main>, id: &UserId, caps: Caps, now: Ts) -> Result<()> {
-    const SQL: &str = "UPDATE users SET budget_microusd = $2, budget_period = $3, rpm = $4,
-                                        tpm = $5, updated_at = $6
+/// Writes down all of a user that may change, unless one of their names is taken.
+pub async fn change(tx: &mut Tx<Main>, user: &User) -> Result<Result<(), Taken>> {
+    const SQL: &str =
+        "UPDATE users SET email = $2, username = $3, name = $4, role = $5, status = $6,
+                                        email_verified = $7, updated_at = $8, token_version = $9,
+                                        budget_microusd = $10, budget_period = $11, rpm = $12,
+                                        tpm = $13
                        WHERE id = $1";
-    let caps = FlatCaps::from(caps);
-    on!(tx, |c| sqlx::query(SQL)
-        .bind(id)
+    let caps = FlatCaps::from(user.caps);
+    let changed = on!(tx, |c| sqlx::query(SQL)
+        .bind(&user.id)
+        .bind(&user.email)
+        .bind(&user.username)
+        .bind(&user.name)
+        .bind(user.role)
+        .bind(user.status)
+        .bind(user.email_verified)
+        .bind(user.updated_at)
+        .bind(user.token_version)
         .bind(caps.budget_microusd)
         .bind(caps.budget_period)
         .bind(caps.rpm)
         .bind(caps.tpm)
-        .bind(now)
         .execute(c)
-        .map_ok(drop))?;
+        .map_ok(drop));
+    match changed {
+        Err(sqlx::Error::Database(error)) if error.is_unique_violation() => {
+            Ok(Err(Taken::of(&*error)))
+        }
+        changed => Ok(Ok(changed?)),
+    }
+}
+
+/// Holds back everybody else who decides who administers, until the unit of work ends.
+pub async fn hold_administration(tx: &mut Tx<Main>) -> Result<()> {
+    const SQL: &str = "UPDATE guards SET name = name WHERE name = 'administrators'";
+    on!(tx, |c| sqlx::query(SQL).execute(c).map_ok(drop))?;
+    Ok(())
+}
+
+/// How many administrators may sign in.
+pub async fn administrators(conn: &mut Conn<Main>) -> Result<i64> {
+    const SQL: &str = "SELECT COUNT(*) FROM users WHERE role = 'admin' AND status = 'active'";
+    Ok(on!(conn, |c| sqlx::query_scalar::<_, i64>(SQL).fetch_one(c))?)
+}
+
+/// Some of those who are to be removed.
+pub async fn doomed(conn: &mut Conn<Main>, most: i64) -> Result<Vec<UserId>> {
+    const SQL: &str = "SELECT id FROM users WHERE status = 'deleted' ORDER BY id LIMIT $1";
+    Ok(on!(conn, |c| sqlx::query_scalar::<_, UserId>(SQL)
+        .bind(most)
+        .fetch_all(c))?)
+}
+
+/// Removes an account, and with it what is kept under its Idempotency-Keys.
+pub async fn remove(tx: &mut Tx<Main>, id: &UserId) -> Result<()> {
+    const SQL: &str = "DELETE FROM users WHERE id = $1";
+    on!(tx, |c| sqlx::query(SQL).bind(id).execute(c).map_ok(drop))?;
     Ok(())
 }
 

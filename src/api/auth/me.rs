@@ -1,16 +1,19 @@
-//! Who am I, and what am I called?
+//! Who am I, what am I called, and how do I leave?
 
 use axum::response::{IntoResponse, Response};
-use http::HeaderValue;
 use http::header::VARY;
+use http::{HeaderValue, StatusCode};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
+use super::cookie::{self, Cookies};
 use crate::api::kit::caller::WithSession;
+use crate::api::kit::client::Client;
 use crate::api::kit::extract::Json;
-use crate::api::kit::refusals::{BadBody, Failures, NameTaken, Unauthenticated};
+use crate::api::kit::refusals::{BadBody, Failures, LastAdmin, NameTaken, Unauthenticated};
 use crate::api::kit::scoped::{ProfileRead, Scoped};
 use crate::auth::NewProfile;
+use crate::config::SecretString;
 use crate::domain::{Name, Patch, User, Username};
 use crate::error::Result;
 use crate::state::App;
@@ -28,6 +31,16 @@ pub struct ProfilePatch {
     #[serde(default)]
     #[schema(value_type = Option<Username>)]
     username: Patch<Username>,
+}
+
+/// Who is to be gone. Unknown fields are refused.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(examples(json!({"password": "correct horse battery"})))]
+pub struct Farewell {
+    /// The account's password; an account without one sends none.
+    #[schema(value_type = Option<String>, format = Password)]
+    password: Option<SecretString>,
 }
 
 /// The caller's account
@@ -71,4 +84,30 @@ pub async fn change(
     let user = app.auth.change_profile(&caller.user, new).await?;
 
     Ok(Json(user))
+}
+
+/// Delete one's account
+///
+/// The account, its sessions, its keys and what is kept under its Idempotency-Keys are gone; the ledger
+/// keeps what was spent, and not by whom. The last administrator stays. Needs a session: a key cannot
+/// delete its owner.
+#[utoipa::path(delete, path = "/api/v1/auth/me", operation_id = "auth_me_delete", tag = "auth",
+    request_body = Farewell,
+    security(("bearerAuth" = []), ("cookieAuth" = []), ("oauth2Password" = [])),
+    responses(
+        (status = 204, description = "The account is gone.",
+            headers(("Set-Cookie" = String, description = "Takes the cookies away."))),
+        Unauthenticated, LastAdmin, BadBody, Failures))]
+pub async fn delete(
+    caller: WithSession,
+    app: App,
+    client: Client,
+    body: Option<Json<Farewell>>,
+) -> Result<Response> {
+    let Json(farewell) = body.unwrap_or_else(|| Json(Farewell::default()));
+    let password = farewell.password.as_ref();
+    app.auth.remove_self(&caller.user, password).await?;
+
+    let cookies = Cookies::of(&app.config, client.is_https);
+    Ok(cookie::with(StatusCode::NO_CONTENT, cookies.cleared()))
 }

@@ -70,6 +70,18 @@ refusals! {
     NameTaken in house {
         "409" => "`username_taken`.";
     }
+    /// What `users_create` may answer.
+    NamesTaken in house {
+        "409" => "`email_taken` or `username_taken`.";
+    }
+    /// What `users_update` may answer.
+    UserConflict in house {
+        "409" => "`email_taken`, `username_taken`, or `last_admin`: nobody else administers.";
+    }
+    /// What an operation that removes a user may answer.
+    LastAdmin in house {
+        "409" => "`last_admin`: nobody else administers.";
+    }
     /// What `auth_login` may answer.
     CannotSignIn in house {
         "401" => "`invalid_credentials`, whatever was wrong.";

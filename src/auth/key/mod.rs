@@ -47,7 +47,7 @@ impl Auth {
     ) -> Result<(ApiKey, SecretString)> {
         check_scopes(owner, new.scopes.as_deref())?;
         check_models(new.models.as_deref())?;
-        let caps = caps::of_key(new.caps)?;
+        let caps = caps::of_new(new.caps)?;
         let now = self.now();
         let expires_at = expiry(new.expires_at, now)?;
         let secret = text::make()?;

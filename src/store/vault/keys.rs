@@ -147,6 +147,14 @@ pub async fn remove(tx: &mut Tx<Vault>, owner: &UserId, id: KeyId) -> Result<boo
     Ok(gone == 1)
 }
 
+/// The ids of all that `owner` has.
+pub async fn ids(conn: &mut Conn<Vault>, owner: &UserId) -> Result<Vec<KeyId>> {
+    const SQL: &str = "SELECT id FROM api_keys WHERE user_id = $1";
+    Ok(on!(conn, |c| sqlx::query_scalar::<_, KeyId>(SQL)
+        .bind(owner)
+        .fetch_all(c))?)
+}
+
 /// Removes every key of `owner`.
 pub async fn remove_all(tx: &mut Tx<Vault>, owner: &UserId) -> Result<()> {
     const SQL: &str = "DELETE FROM api_keys WHERE user_id = $1";

@@ -14,6 +14,7 @@ mod refresh;
 mod register;
 mod session_list;
 mod sessions;
+mod standing;
 mod users;
 
 use serde_json::{Value, json};

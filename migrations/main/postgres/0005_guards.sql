@@ -1,0 +1,6 @@
+-- Rows that are held by whoever decides what one row alone cannot tell: that an administrator stays.
+CREATE TABLE guards (
+    name TEXT NOT NULL PRIMARY KEY
+);
+
+INSERT INTO guards (name) VALUES ('administrators');

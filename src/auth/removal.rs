@@ -1,0 +1,100 @@
+//! The end of an account, which leaves nothing of it.
+
+use secrecy::SecretString;
+
+use super::standing::{another_stays, hold, is_administrator};
+use super::{Auth, invalid};
+use crate::domain::{Holder, Status, User, UserId};
+use crate::error::Result;
+use crate::store::vault::{keys, passwords, sessions};
+use crate::store::{budgets, ledger, users};
+
+/// Accounts that are removed in one sweep.
+const AT_ONCE: i64 = 100;
+
+impl Auth {
+    /// Removes the account of somebody who knows its password, or has none.
+    pub async fn remove_self(&self, id: &UserId, password: Option<&SecretString>) -> Result<()> {
+        let user = self.user(id).await?;
+        let mut conn = self.0.vault.read().await?;
+        let has_password = passwords::of(&mut conn, id).await?.is_some();
+        drop(conn);
+        match password {
+            Some(password) if has_password => {
+                self.prove_again(&user, password).await?;
+            }
+            None if has_password => {
+                let message = "'password' must be sent to delete the account.";
+                return Err(invalid("password", "missing", message));
+            }
+            Some(_) | None => {}
+        }
+        self.remove_user(id).await
+    }
+
+    /// Removes an account with all its credentials; the ledger keeps what was spent, and not by whom.
+    pub async fn remove_user(&self, id: &UserId) -> Result<()> {
+        self.doom(id).await?;
+        self.0.seen.revoke(id);
+        self.bury(id).await
+    }
+
+    /// Removes accounts whose removal was interrupted.
+    pub async fn bury_doomed(&self) -> Result<()> {
+        let mut conn = self.0.main.read().await?;
+        let doomed = users::doomed(&mut conn, AT_ONCE).await?;
+        drop(conn);
+        for id in &doomed {
+            self.bury(id).await?;
+        }
+        Ok(())
+    }
+
+    /// From here on nothing opens the account, and its removal goes on after whatever interrupts it.
+    async fn doom(&self, id: &UserId) -> Result<()> {
+        let mut tx = self.0.main.write().await?;
+        let user = hold(&mut tx, id, true).await?;
+        if is_administrator(&user) {
+            another_stays(&mut tx).await?;
+        }
+        let doomed = User {
+            status: Status::Deleted,
+            token_version: user.token_version + 1,
+            updated_at: self.now(),
+            ..user
+        };
+        // Nothing that is unique has changed.
+        users::change(&mut tx, &doomed)
+            .await?
+            .map_err(super::account::taken)?;
+        tx.commit().await
+    }
+
+    /// Each step can be done again: what names the next one goes last.
+    async fn bury(&self, id: &UserId) -> Result<()> {
+        let mut conn = self.0.vault.read().await?;
+        let keys = keys::ids(&mut conn, id).await?;
+        drop(conn);
+        let mut holders = vec![Holder::User(id.clone()).to_string()];
+        holders.extend(keys.into_iter().map(|key| Holder::Key(key).to_string()));
+        // In their order, as everywhere: nobody waits in a circle.
+        holders.sort_unstable();
+
+        let mut tx = self.0.main.write().await?;
+        for holder in &holders {
+            budgets::remove(&mut tx, holder).await?;
+        }
+        ledger::forget(&mut tx, id).await?;
+        tx.commit().await?;
+
+        let mut tx = self.0.vault.write().await?;
+        passwords::remove(&mut tx, id).await?;
+        sessions::remove_all(&mut tx, id).await?;
+        keys::remove_all(&mut tx, id).await?;
+        tx.commit().await?;
+
+        let mut tx = self.0.main.write().await?;
+        users::remove(&mut tx, id).await?;
+        tx.commit().await
+    }
+}

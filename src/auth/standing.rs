@@ -1,0 +1,153 @@
+//! What administrators make of accounts.
+
+use secrecy::SecretString;
+
+use super::account::{NewAccount, Standing, taken};
+use super::password::About;
+use super::{Auth, NewCaps, caps, invalid};
+use crate::domain::{Caps, Email, FlatCaps, Name, Patch, Role, Status, Ts, User, UserId, Username};
+use crate::error::{Error, Result};
+use crate::store::users;
+use crate::store::vault::{passwords, sessions};
+use crate::store::{Main, Tx};
+
+/// An account that an administrator opens for somebody.
+#[derive(Clone, Debug)]
+pub struct NewUser {
+    pub account: NewAccount,
+    pub role: Role,
+    pub status: Status,
+    pub caps: FlatCaps,
+}
+
+/// A change of somebody's account. What is not said stays.
+#[derive(Clone, Debug, Default)]
+pub struct UserChange {
+    pub email: Option<Email>,
+    pub password: Option<SecretString>,
+    pub username: Patch<Username>,
+    pub name: Patch<Name>,
+    pub role: Option<Role>,
+    pub status: Option<Status>,
+    pub caps: NewCaps,
+}
+
+impl Auth {
+    /// Opens an account for somebody, whether anybody may register or not.
+    pub async fn create_user(&self, new: NewUser) -> Result<User> {
+        settable(new.status)?;
+        let standing = Standing {
+            role: new.role,
+            status: new.status,
+            caps: caps::of_new(new.caps)?,
+        };
+        self.open_account(new.account, standing).await
+    }
+
+    /// Changes an account. It counts from the user's next request on, at other replicas within five
+    /// seconds. Who may do something else than before, or has another password, signs in again.
+    pub async fn change_user(&self, id: &UserId, change: UserChange) -> Result<User> {
+        change.caps.check()?;
+        change.status.map_or(Ok(()), settable)?;
+        let hash = self.hash_for(id, change.password.as_ref()).await?;
+        let mut tx = self.0.main.write().await?;
+        let before = hold(&mut tx, id, change.is_of_standing()).await?;
+        let after = change.over(&before, self.now())?;
+        if is_administrator(&before) && !is_administrator(&after) {
+            another_stays(&mut tx).await?;
+        }
+        users::change(&mut tx, &after).await?.map_err(taken)?;
+        tx.commit().await?;
+        self.0.seen.revoke(id);
+        if hash.is_some() || before.token_version != after.token_version {
+            self.shut_out(id, hash).await?;
+            self.0.seen.revoke(id);
+        }
+        Ok(after)
+    }
+
+    async fn hash_for(
+        &self,
+        id: &UserId,
+        password: Option<&SecretString>,
+    ) -> Result<Option<String>> {
+        let Some(password) = password else {
+            return Ok(None);
+        };
+        let user = self.user(id).await?;
+        let about = About::of(&user, "password");
+        self.0.passwords.set(password, &about).await.map(Some)
+    }
+
+    /// Ends all logins of a user, who may have another password from now on.
+    async fn shut_out(&self, id: &UserId, hash: Option<String>) -> Result<()> {
+        let mut tx = self.0.vault.write().await?;
+        if let Some(hash) = hash {
+            passwords::set(&mut tx, id, &hash, self.now()).await?;
+        }
+        sessions::remove_all(&mut tx, id).await?;
+        tx.commit().await
+    }
+}
+
+impl UserChange {
+    /// Whether it can take an administrator away.
+    fn is_of_standing(&self) -> bool {
+        self.role.is_some() || self.status.is_some()
+    }
+
+    fn over(self, before: &User, now: Ts) -> Result<User> {
+        let caps: Caps = self.caps.over(before.caps)?;
+        let email = self.email.unwrap_or_else(|| before.email.clone());
+        let (role, status) = (
+            self.role.unwrap_or(before.role),
+            self.status.unwrap_or(before.status),
+        );
+        let is_another = role != before.role || status != before.status;
+        Ok(User {
+            email_verified: before.email_verified && email == before.email,
+            email,
+            username: self.username.over(before.username.clone()),
+            name: self.name.over(before.name.clone()),
+            role,
+            status,
+            updated_at: now,
+            token_version: before.token_version + i64::from(is_another),
+            caps,
+            ..before.clone()
+        })
+    }
+}
+
+/// The user as they stand, until the unit of work ends; and who administers, where that may change.
+pub(super) async fn hold(tx: &mut Tx<Main>, id: &UserId, may_demote: bool) -> Result<User> {
+    if may_demote {
+        users::hold_administration(tx).await?;
+    }
+    users::hold(tx, id)
+        .await?
+        .filter(|user| user.status != Status::Deleted)
+        .ok_or_else(|| Error::not_found("user"))
+}
+
+pub(super) fn is_administrator(user: &User) -> bool {
+    user.role == Role::Admin && user.status == Status::Active
+}
+
+/// Refuses to take the last administrator away. To be asked before one goes, and under [`hold`].
+pub(super) async fn another_stays(tx: &mut Tx<Main>) -> Result<()> {
+    if users::administrators(tx).await? > 1 {
+        return Ok(());
+    }
+    let message = "This is the last administrator; make another one first.";
+    Err(Error::conflict("last_admin", message))
+}
+
+/// An account is deleted by deleting it.
+fn settable(status: Status) -> Result<()> {
+    if status != Status::Deleted {
+        return Ok(());
+    }
+    let message = "'status' must be active, inactive or pending.";
+    Err(invalid("status", "not_allowed", message))
+}
