@@ -117,7 +117,7 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
     }
 }
 
-/// Whether something else stands where one of a few words should: serde_json takes that for bad syntax.
+/// Whether something else stands where one of a few words should: `serde_json` takes it for bad syntax.
 fn is_no_word(error: &serde_json::Error) -> bool {
     error.is_syntax() && error.to_string().starts_with("expected value")
 }
