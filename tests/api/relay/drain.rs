@@ -100,11 +100,7 @@ async fn who_still_waits_for_an_answer_is_told_and_has_a_row() {
         "{:?}",
         signalled.elapsed()
     );
-    let rows = scene.app.ledger_now().await;
-    assert_eq!(rows.len(), 2);
-    for row in rows {
-        assert_eq!((row.status.as_str(), row.http_status), ("error", Some(503)));
-    }
+    both_were_told_that_it_stops(&scene).await;
 }
 
 #[tokio::test]
@@ -229,6 +225,11 @@ async fn who_has_a_head_and_no_answer_yet_is_told_too() {
         "{:?}",
         signalled.elapsed()
     );
+    both_were_told_that_it_stops(&scene).await;
+}
+
+/// By what the ledger has of them.
+async fn both_were_told_that_it_stops(scene: &Scene) {
     let rows = scene.app.ledger_now().await;
     assert_eq!(rows.len(), 2);
     for row in rows {
