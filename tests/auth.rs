@@ -17,7 +17,8 @@ use concierge::auth::{
 };
 use concierge::clock::Clock;
 use concierge::domain::{
-    Email, FlatCaps, Name, Principal, Role, RowId, Scope, SessionId, Ts, User, UserId, Username,
+    Actor, Email, FlatCaps, Name, Origin, Principal, Role, RowId, Scope, SessionId, Ts, User,
+    UserId, Username,
 };
 use concierge::error::{Error, Kind, Result};
 use concierge::store::vault::{passwords, sessions};
@@ -89,7 +90,7 @@ impl World {
     }
 
     async fn register(&self, name: &str) -> User {
-        self.auth.register(account(name)).await.unwrap()
+        self.auth.register(account(name), &nowhere()).await.unwrap()
     }
 
     async fn log_in(&self, login: &str) -> SignedIn {
@@ -180,8 +181,11 @@ fn settings() -> Settings {
         refresh_token_ttl: Duration::from_hours(30 * 24),
         refresh_max_ttl: Duration::from_hours(90 * 24),
         password_algorithm: PasswordAlgorithm::Argon2id,
+        password_pepper: None,
+        previous_password_pepper: None,
         password_min_length: 8,
         registration_enabled: true,
+        audit_retention: 365 * DAY,
         product: "Concierge".to_owned(),
     }
 }
@@ -204,9 +208,23 @@ fn attempt(login: &str, password: &str) -> LogIn {
         login: login.to_owned(),
         password: password.into(),
         remember: true,
-        ip: "192.0.2.7".parse().ok(),
-        user_agent: Some("test".to_owned()),
+        origin: Origin {
+            ip: "192.0.2.7".parse().ok(),
+            user_agent: Some("test".to_owned()),
+            request_id: None,
+        },
         replacing: None,
+    }
+}
+
+fn nowhere() -> Origin {
+    Origin::default()
+}
+
+fn acting(principal: &Principal) -> Actor {
+    Actor {
+        principal: principal.clone(),
+        origin: nowhere(),
     }
 }
 
@@ -249,12 +267,20 @@ async fn an_account_is_opened_used_and_left() {
     let me = world.auth.user(&by_token.user).await.unwrap();
     assert_eq!(me.last_seen_at, Some(world.now()));
 
-    world.auth.log_out(&cookie(&login)).await.unwrap();
+    world
+        .auth
+        .log_out(&cookie(&login), &nowhere())
+        .await
+        .unwrap();
 
     let refused = Some("invalid_token");
     assert_eq!(code(world.auth.verify(cookie(&login)).await), refused);
     assert_eq!(code(world.auth.verify(bearer(&login)).await), refused);
-    world.auth.log_out(&cookie(&login)).await.unwrap();
+    world
+        .auth
+        .log_out(&cookie(&login), &nowhere())
+        .await
+        .unwrap();
 }
 
 #[tokio::test]
@@ -274,8 +300,16 @@ async fn names_belong_to_one_account() {
         ..account("ada")
     };
 
-    let by_email = world.auth.register(account("ada")).await.unwrap_err();
-    let by_name = world.auth.register(other_email).await.unwrap_err();
+    let by_email = world
+        .auth
+        .register(account("ada"), &nowhere())
+        .await
+        .unwrap_err();
+    let by_name = world
+        .auth
+        .register(other_email, &nowhere())
+        .await
+        .unwrap_err();
 
     assert_eq!(
         (by_email.kind, by_email.code),
@@ -296,7 +330,7 @@ async fn a_weak_password_opens_no_account() {
         ..account("ada")
     };
 
-    let error = world.auth.register(weak).await.unwrap_err();
+    let error = world.auth.register(weak, &nowhere()).await.unwrap_err();
 
     assert_eq!(
         (error.kind, error.code),
@@ -314,7 +348,11 @@ async fn a_closed_house_opens_no_accounts_but_makes_administrators() {
     })
     .await;
 
-    let error = world.auth.register(account("ada")).await.unwrap_err();
+    let error = world
+        .auth
+        .register(account("ada"), &nowhere())
+        .await
+        .unwrap_err();
     let admin = world
         .auth
         .create_admin(email("root"), PASSWORD.into())
@@ -330,7 +368,8 @@ async fn a_closed_house_opens_no_accounts_but_makes_administrators() {
 async fn twenty_at_once_get_one_account_and_leave_no_orphan() {
     let world = World::open().await;
 
-    let tries = (0..20).map(|_| world.auth.register(account("ada")));
+    let nowhere = nowhere();
+    let tries = (0..20).map(|_| world.auth.register(account("ada"), &nowhere));
     let (opened, refused): (Vec<_>, Vec<_>) =
         join_all(tries).await.into_iter().partition(Result::is_ok);
 
@@ -507,7 +546,7 @@ async fn bcrypt_by_choice_takes_no_more_than_it_reads() {
         ..account("ada")
     };
 
-    let error = world.auth.register(too_long).await.unwrap_err();
+    let error = world.auth.register(too_long, &nowhere()).await.unwrap_err();
     assert_eq!(error.fields[0].code, "too_long");
     let user = world.register("ada").await;
     assert!(
@@ -556,7 +595,11 @@ async fn a_token_past_its_time_says_so_and_still_signs_out() {
     assert_eq!(code(expired), Some("token_expired"));
     world.auth.verify(cookie(&login)).await.unwrap();
 
-    world.auth.log_out(&bearer(&login)).await.unwrap();
+    world
+        .auth
+        .log_out(&bearer(&login), &nowhere())
+        .await
+        .unwrap();
     let refused = world.auth.verify(cookie(&login)).await;
     assert_eq!(code(refused), Some("invalid_token"));
 }
@@ -567,7 +610,11 @@ async fn one_login_ends_and_the_others_go_on() {
     world.register("ada").await;
     let (first, second) = (world.log_in("ada").await, world.log_in("ada").await);
 
-    world.auth.log_out(&bearer(&first)).await.unwrap();
+    world
+        .auth
+        .log_out(&bearer(&first), &nowhere())
+        .await
+        .unwrap();
 
     assert!(world.auth.verify(cookie(&first)).await.is_err());
     assert!(world.auth.verify(cookie(&second)).await.is_ok());
@@ -660,6 +707,7 @@ async fn the_fifty_first_login_ends_the_first() {
             refresh_counter: 0,
             refreshed_at: world.now(),
             refresh_until: world.now(),
+            token_version: None,
         };
         sessions::add(&mut tx, &session).await.unwrap();
     }
@@ -683,11 +731,100 @@ async fn another_replica_knows_of_a_sign_out_within_five_seconds() {
     replica.verify(cookie(&login)).await.unwrap();
     replica.verify(bearer(&login)).await.unwrap();
 
-    world.auth.log_out(&cookie(&login)).await.unwrap();
+    world
+        .auth
+        .log_out(&cookie(&login), &nowhere())
+        .await
+        .unwrap();
     world.clock.advance(Duration::from_secs(5));
 
     assert!(replica.verify(cookie(&login)).await.is_err());
     assert!(replica.verify(bearer(&login)).await.is_err());
+}
+
+/// What a change of somebody's standing leaves when the vault cannot be reached after it.
+#[tokio::test]
+async fn a_login_of_before_is_over_even_if_its_row_is_still_there() {
+    let world = World::open().await;
+    world.register("ada").await;
+    let login = world.log_in("ada").await;
+    world
+        .change("UPDATE users SET token_version = token_version + 1")
+        .await;
+    let elsewhere = world.replica();
+
+    assert_eq!(world.count("sessions").await, 1);
+    for credential in [cookie(&login), bearer(&login)] {
+        let refused = elsewhere.verify(credential).await;
+        assert_eq!(code(refused), Some("invalid_token"));
+    }
+    let refreshed = elsewhere.refresh(&login.refresh_token, &nowhere()).await;
+    assert_eq!(code(refreshed), Some("invalid_token"));
+    assert!(
+        elsewhere
+            .verify(bearer(&world.log_in("ada").await))
+            .await
+            .is_ok()
+    );
+}
+
+#[tokio::test]
+async fn an_administrator_is_made_of_an_address_whose_account_is_being_removed() {
+    let world = World::open().await;
+    let ada = world.register("ada").await;
+    world.change("UPDATE users SET status = 'deleted'").await;
+
+    let admin = world
+        .auth
+        .create_admin(email("ada"), PASSWORD.into())
+        .await
+        .unwrap();
+
+    assert_ne!(admin.id, ada.id);
+    assert_eq!(world.count("users").await, 1);
+    assert_eq!(world.log_in("ada@example.com").await.user.id, admin.id);
+    assert_eq!(world.hash_of(&ada.id).await, None);
+}
+
+#[tokio::test]
+async fn a_password_of_before_a_pepper_is_peppered_when_it_is_used() {
+    let world = World::open().await;
+    let ada = world.register("ada").await;
+    let plain = world.hash_of(&ada.id).await.unwrap();
+    let with = |settings| {
+        let (main, vault) = (world.main.clone(), world.vault.clone());
+        Auth::new(settings, main, vault, world.clock.clone()).unwrap()
+    };
+    let peppered = Settings {
+        password_pepper: Some("a pepper of more than thirty-two characters".into()),
+        ..settings()
+    };
+    let rotated = Settings {
+        password_pepper: Some("another pepper of many, many characters".into()),
+        previous_password_pepper: peppered.password_pepper.clone(),
+        ..settings()
+    };
+
+    with(peppered)
+        .log_in(attempt("ada", PASSWORD))
+        .await
+        .unwrap();
+    let first = world.hash_of(&ada.id).await.unwrap();
+    with(rotated.clone())
+        .log_in(attempt("ada", PASSWORD))
+        .await
+        .unwrap();
+    let second = world.hash_of(&ada.id).await.unwrap();
+    let again = with(rotated).log_in(attempt("ada", PASSWORD)).await;
+
+    assert!(!plain.contains("keyid") && first.contains("keyid") && first != second);
+    assert!(again.is_ok());
+    assert_eq!(world.hash_of(&ada.id).await.unwrap(), second);
+    // The database alone does not open the account any more.
+    assert_eq!(
+        world.fails("ada", PASSWORD).await.code,
+        "invalid_credentials"
+    );
 }
 
 #[tokio::test]
@@ -702,8 +839,8 @@ async fn requests_under_way_do_not_bring_a_login_back() {
         let (_, left) = join(requests, async {
             tokio::task::yield_now().await;
             match round % 3 {
-                0 => world.auth.log_out(&bearer(&login)).await,
-                1 => world.auth.end_sessions(&session.user).await,
+                0 => world.auth.log_out(&bearer(&login), &nowhere()).await,
+                1 => world.auth.end_sessions(&acting(&session)).await,
                 _ => end(&world, &session).await,
             }
         })
@@ -719,7 +856,7 @@ async fn requests_under_way_do_not_bring_a_login_back() {
 
 async fn end(world: &World, session: &Principal) -> Result<()> {
     let id = session.session().unwrap();
-    world.auth.end_session(&session.user, id).await
+    world.auth.end_session(&acting(session), id).await
 }
 
 #[tokio::test]
@@ -750,7 +887,11 @@ async fn a_disabled_account_is_shut_out_with_everything_it_holds() {
     world.register("ada").await;
     let login = world.log_in("ada").await;
     let session = world.auth.verify(cookie(&login)).await.unwrap();
-    let (_, key) = world.auth.create_key(&session, new_key()).await.unwrap();
+    let (_, key) = world
+        .auth
+        .create_key(&acting(&session), new_key())
+        .await
+        .unwrap();
     let all = [
         cookie(&login),
         bearer(&login),
@@ -788,7 +929,11 @@ async fn a_credential_opens_only_the_door_that_it_is_for() {
     let login = world.log_in("ada").await;
     let session = world.auth.verify(cookie(&login)).await.unwrap();
     world.auth.verify(bearer(&login)).await.unwrap();
-    let (_, key) = world.auth.create_key(&session, new_key()).await.unwrap();
+    let (_, key) = world
+        .auth
+        .create_key(&acting(&session), new_key())
+        .await
+        .unwrap();
     world
         .auth
         .verify(Credential::Key(key.expose_secret()))
@@ -820,7 +965,11 @@ async fn a_key_is_made_used_listed_and_deleted() {
         ..new_key()
     };
 
-    let (key, secret) = world.auth.create_key(&session, wanted).await.unwrap();
+    let (key, secret) = world
+        .auth
+        .create_key(&acting(&session), wanted)
+        .await
+        .unwrap();
     let secret = secret.expose_secret();
     let by_bearer = world.auth.verify(Credential::Bearer(secret)).await.unwrap();
     let by_header = world.auth.verify(Credential::Key(secret)).await.unwrap();
@@ -837,15 +986,26 @@ async fn a_key_is_made_used_listed_and_deleted() {
     assert_eq!((listed.len(), total), (1, 1));
     assert_eq!(listed[0].last_used_at, Some(world.now()));
 
-    let stranger = UserId::new(&world.clock);
+    let mut stranger = acting(&session);
+    stranger.principal.user = UserId::new(&world.clock);
     let not_theirs = world.auth.remove_key(&stranger, key.id).await.unwrap_err();
     assert_eq!(not_theirs.kind, Kind::NotFound);
     assert!(world.auth.verify(Credential::Key(secret)).await.is_ok());
 
-    world.auth.remove_key(&user.id, key.id).await.unwrap();
+    world
+        .auth
+        .remove_key(&acting(&session), key.id)
+        .await
+        .unwrap();
     let refused = world.auth.verify(Credential::Key(secret)).await;
     assert_eq!(code(refused), Some("invalid_token"));
-    assert!(world.auth.remove_key(&user.id, key.id).await.is_err());
+    assert!(
+        world
+            .auth
+            .remove_key(&acting(&session), key.id)
+            .await
+            .is_err()
+    );
 }
 
 #[tokio::test]
@@ -856,7 +1016,11 @@ async fn a_key_ends_when_it_said_it_would() {
         expires_at: Some(world.now().plus(Duration::from_secs(3))),
         ..new_key()
     };
-    let (_, secret) = world.auth.create_key(&session, wanted).await.unwrap();
+    let (_, secret) = world
+        .auth
+        .create_key(&acting(&session), wanted)
+        .await
+        .unwrap();
     let key = Credential::Key(secret.expose_secret());
 
     world.clock.advance(Duration::from_secs(2));
@@ -870,7 +1034,11 @@ async fn a_key_ends_when_it_said_it_would() {
 async fn half_a_key_opens_nothing() {
     let world = World::open().await;
     let session = signed_in(&world).await;
-    let (key, _) = world.auth.create_key(&session, new_key()).await.unwrap();
+    let (key, _) = world
+        .auth
+        .create_key(&acting(&session), new_key())
+        .await
+        .unwrap();
     // The public part and a right checksum, round a secret that was guessed.
     let body = format!("{}{}", key.prefix, "x".repeat(43));
     let mut rest = crc32fast::hash(body.as_bytes());
@@ -892,12 +1060,16 @@ async fn a_hundred_keys_are_enough() {
     let world = World::open().await;
     let session = signed_in(&world).await;
     for _ in 0..100 {
-        world.auth.create_key(&session, new_key()).await.unwrap();
+        world
+            .auth
+            .create_key(&acting(&session), new_key())
+            .await
+            .unwrap();
     }
 
     let error = world
         .auth
-        .create_key(&session, new_key())
+        .create_key(&acting(&session), new_key())
         .await
         .unwrap_err();
     let (page, total) = world.auth.keys(&session.user, 4, 30).await.unwrap();
@@ -914,7 +1086,11 @@ async fn whoever_was_there_before_the_administrator_is_shut_out() {
     let squatter = world.register("ada").await;
     let login = world.log_in("ada").await;
     let session = world.auth.verify(cookie(&login)).await.unwrap();
-    let (_, key) = world.auth.create_key(&session, new_key()).await.unwrap();
+    let (_, key) = world
+        .auth
+        .create_key(&acting(&session), new_key())
+        .await
+        .unwrap();
     world.auth.verify(bearer(&login)).await.unwrap();
     world
         .auth
@@ -948,7 +1124,11 @@ async fn whoever_was_there_before_the_administrator_is_shut_out() {
         scopes: Some(vec![Scope::Admin]),
         ..new_key()
     };
-    let (_, key) = world.auth.create_key(&admin, wanted).await.unwrap();
+    let (_, key) = world
+        .auth
+        .create_key(&acting(&admin), wanted)
+        .await
+        .unwrap();
     let by_key = world
         .auth
         .verify(Credential::Key(key.expose_secret()))
@@ -963,7 +1143,11 @@ async fn an_administrator_who_is_made_anew_holds_nothing_of_before() {
     root().await.unwrap();
     let login = world.log_in("root@example.com").await;
     let session = world.auth.verify(cookie(&login)).await.unwrap();
-    let (_, key) = world.auth.create_key(&session, new_key()).await.unwrap();
+    let (_, key) = world
+        .auth
+        .create_key(&acting(&session), new_key())
+        .await
+        .unwrap();
     let key = Credential::Key(key.expose_secret());
     world.auth.verify(key).await.unwrap();
 
@@ -982,7 +1166,11 @@ async fn a_copy_of_the_files_opens_nothing() {
     let login = world.log_in("ada").await;
     world.auth.verify(cookie(&login)).await.unwrap();
     world.auth.verify(bearer(&login)).await.unwrap();
-    let (_, key) = world.auth.create_key(&session, new_key()).await.unwrap();
+    let (_, key) = world
+        .auth
+        .create_key(&acting(&session), new_key())
+        .await
+        .unwrap();
     let key = key.expose_secret();
     world.auth.verify(Credential::Key(key)).await.unwrap();
     let token = login.access_token.expose_secret();
@@ -1123,7 +1311,7 @@ fn garbage_is_refused_and_never_worse() {
             ] {
                 let error = world.auth.verify(credential).await.unwrap_err();
                 assert_eq!(error.kind, Kind::Unauthenticated, "{text:?}");
-                world.auth.log_out(&credential).await.unwrap();
+                world.auth.log_out(&credential, &nowhere()).await.unwrap();
             }
         });
     };
@@ -1157,27 +1345,39 @@ async fn every_door_can_be_held_open_by_any_thread() {
     let auth = &world.auth;
 
     send(auth.warm_up()).await.unwrap();
-    let user = send(auth.register(account("ada"))).await.unwrap();
+    let user = send(auth.register(account("ada"), &nowhere()))
+        .await
+        .unwrap();
     let login = send(auth.log_in(attempt("ada", PASSWORD))).await.unwrap();
     let session = send(auth.verify(cookie(&login))).await.unwrap();
-    let (key, _) = send(auth.create_key(&session, new_key())).await.unwrap();
+    let (key, _) = send(auth.create_key(&acting(&session), new_key()))
+        .await
+        .unwrap();
     send(auth.keys(&user.id, 1, 20)).await.unwrap();
     send(auth.key(&user.id, key.id)).await.unwrap();
     let change = KeyChange::default();
-    send(auth.change_key(&session, key.id, change))
+    send(auth.change_key(&acting(&session), key.id, change))
         .await
         .unwrap();
-    send(auth.remove_key(&user.id, key.id)).await.unwrap();
+    send(auth.remove_key(&acting(&session), key.id))
+        .await
+        .unwrap();
     send(auth.user(&user.id)).await.unwrap();
     let profile = NewProfile::default();
-    send(auth.change_profile(&user.id, profile)).await.unwrap();
+    send(auth.change_profile(&acting(&session), profile))
+        .await
+        .unwrap();
     send(auth.sessions(&session, 1, 20)).await.unwrap();
     let other = auth.log_in(attempt("ada", PASSWORD)).await.unwrap();
     let other = auth.verify(cookie(&other)).await.unwrap();
     let other = other.session().unwrap();
-    send(auth.end_session(&user.id, other)).await.unwrap();
-    send(auth.end_sessions(&user.id)).await.unwrap();
-    send(auth.log_out(&cookie(&login))).await.unwrap();
+    send(auth.end_session(&acting(&session), other))
+        .await
+        .unwrap();
+    send(auth.end_sessions(&acting(&session))).await.unwrap();
+    send(auth.log_out(&cookie(&login), &nowhere()))
+        .await
+        .unwrap();
     send(auth.create_admin(email("ada"), PASSWORD.into()))
         .await
         .unwrap();

@@ -211,7 +211,13 @@ async fn writers_queue_instead_of_failing() {
 #[tokio::test]
 async fn usage_adds_up_by_day_model_and_key_for_one_user_or_all() {
     let db = Databases::open().await;
-    let (ada, eve) = (UserId::new(&db.clock), UserId::new(&db.clock));
+    let (ada, eve) = (db.user("ada"), db.user("eve"));
+    let mut tx = db.main.write().await.unwrap();
+    for user in [&ada, &eve] {
+        users::add(&mut tx, user).await.unwrap().unwrap();
+    }
+    tx.commit().await.unwrap();
+    let (ada, eve) = (ada.id, eve.id);
     let today = db.now();
     let mut keyed = db.charge(&ada, "large", today);
     keyed.key_id = Some(KeyId::new(&db.clock));
@@ -266,6 +272,39 @@ async fn usage_adds_up_by_day_model_and_key_for_one_user_or_all() {
     let everybodys = ledger::by_key(&mut conn, &all).await.unwrap();
     let rows: i64 = everybodys.iter().map(|row| row.sums.requests).sum();
     assert_eq!(rows, 4);
+}
+
+#[tokio::test]
+async fn a_request_that_outlives_its_account_is_written_under_nobodys_name() {
+    let db = Databases::open().await;
+    let doomed = User {
+        status: Status::Deleted,
+        ..db.user("ada")
+    };
+    let mut tx = db.main.write().await.unwrap();
+    users::add(&mut tx, &doomed).await.unwrap().unwrap();
+    let gone = UserId::new(&db.clock);
+    let charges = [&doomed.id, &gone].map(|user| Charge {
+        key_id: Some(KeyId::new(&db.clock)),
+        ..db.charge(user, "small", db.now())
+    });
+    assert_eq!(ledger::add(&mut tx, &charges).await.unwrap().len(), 2);
+    tx.commit().await.unwrap();
+
+    let mut conn = db.main.read().await.unwrap();
+    let of = |user| Span {
+        user,
+        from: db.now().day(),
+        until: db.now().plus_days(1),
+    };
+    let hers = ledger::by_key(&mut conn, &of(Some(doomed.id)))
+        .await
+        .unwrap();
+    let all = ledger::by_key(&mut conn, &of(None)).await.unwrap();
+
+    assert_eq!(hers, []);
+    assert_eq!(all.len(), 1);
+    assert_eq!((&all[0].label, all[0].sums.requests), (&None, 2));
 }
 
 fn account(holder: &str) -> Account {
@@ -378,6 +417,7 @@ async fn the_vault_keeps_passwords_logins_and_keys() {
         refresh_counter: 0,
         refreshed_at: db.now(),
         refresh_until: db.now(),
+        token_version: None,
     };
     let key = keys::Kept {
         id: KeyId::new(&db.clock),
@@ -463,6 +503,7 @@ async fn the_oldest_logins_make_room() {
             refresh_counter: 0,
             refreshed_at: db.now(),
             refresh_until: db.now().plus_days(30),
+            token_version: None,
         };
         sessions::add(&mut tx, &session).await.unwrap();
         ids.push(session.id);

@@ -76,6 +76,7 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
         .routes(routes!(auth::password::change))
         .routes(routes!(auth::session::log_out_all))
         .routes(routes!(auth::me::me, auth::me::change, auth::me::delete))
+        .routes(routes!(auth::export::get))
         .routes(routes!(auth::sessions::list))
         .routes(routes!(auth::sessions::end))
         .routes(routes!(auth::jwks::get))
@@ -91,6 +92,7 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
             auth::users::change,
             auth::users::delete
         ))
+        .routes(routes!(auth::audit::list))
         .routes(routes!(openai::models::list))
         .routes(routes!(openai::usage::get))
         .layer(from_fn(layers::deadline::keep));

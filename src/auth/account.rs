@@ -3,8 +3,9 @@
 use secrecy::SecretString;
 
 use super::Auth;
+use super::audit::Note;
 use super::password::About;
-use crate::domain::{Caps, Email, Name, Role, Status, User, UserId, Username};
+use crate::domain::{Caps, Email, Event, Name, Origin, Role, Status, User, UserId, Username};
 use crate::error::{self, Error, Result};
 use crate::store::users::{self, Taken};
 use crate::store::vault::{keys, passwords, sessions};
@@ -38,14 +39,15 @@ impl Default for Standing {
 
 impl Auth {
     /// Opens an account for whoever asks.
-    pub async fn register(&self, new: NewAccount) -> Result<User> {
+    pub async fn register(&self, new: NewAccount, origin: &Origin) -> Result<User> {
         if !self.0.registration_enabled {
             return Err(Error::forbidden(
                 "registration_disabled",
                 "New accounts cannot be registered here.",
             ));
         }
-        self.open_account(new, Standing::default()).await
+        let note = Note::from(origin, Event::UserRegistered);
+        self.open_account(new, Standing::default(), note).await
     }
 
     /// Makes an administrator: of the account with this address, or of a new one. What was issued
@@ -55,8 +57,12 @@ impl Auth {
         let mut conn = self.0.main.read().await?;
         let found = users::by_email(&mut conn, &email).await?;
         drop(conn);
-        if let Some(user) = found {
-            return self.promote(&user, &password).await;
+        let note = Note::from(&Origin::default(), Event::UserPromoted);
+        match found {
+            // Its removal was interrupted, and its address is free again afterwards.
+            Some(user) if user.status == Status::Deleted => self.bury(&user.id).await?,
+            Some(user) => return self.promote(&user, &password, note).await,
+            None => {}
         }
         let new = NewAccount {
             email,
@@ -68,11 +74,16 @@ impl Auth {
             role: Role::Admin,
             ..Standing::default()
         };
-        self.open_account(new, administrator).await
+        self.open_account(new, administrator, note).await
     }
 
     /// Opens an account, whoever wants it.
-    pub(super) async fn open_account(&self, new: NewAccount, standing: Standing) -> Result<User> {
+    pub(super) async fn open_account(
+        &self,
+        new: NewAccount,
+        standing: Standing,
+        note: Note,
+    ) -> Result<User> {
         self.check_names(&new).await?;
         let about = About {
             field: "password",
@@ -96,7 +107,8 @@ impl Auth {
             token_version: 1,
             caps: standing.caps,
         };
-        self.add(&user, &hash).await?;
+        let note = note.about(&user.id);
+        self.add(&user, &hash, note).await?;
         Ok(user)
     }
 
@@ -119,12 +131,12 @@ impl Auth {
     }
 
     /// The vault first: a password without an account is harmless, the reverse is not.
-    async fn add(&self, user: &User, hash: &str) -> Result<()> {
+    async fn add(&self, user: &User, hash: &str, note: Note) -> Result<()> {
         let mut tx = self.0.vault.write().await?;
         passwords::set(&mut tx, &user.id, hash, user.created_at).await?;
         tx.commit().await?;
 
-        let added = self.add_row(user).await;
+        let added = self.add_row(user, note).await;
         if added.is_err()
             && let Err(error) = self.remove_orphan(&user.id).await
         {
@@ -134,9 +146,10 @@ impl Auth {
         added
     }
 
-    async fn add_row(&self, user: &User) -> Result<()> {
+    async fn add_row(&self, user: &User, note: Note) -> Result<()> {
         let mut tx = self.0.main.write().await?;
         users::add(&mut tx, user).await?.map_err(taken)?;
+        self.record(&mut tx, note).await?;
         tx.commit().await
     }
 
@@ -153,7 +166,7 @@ impl Auth {
         tx.commit().await
     }
 
-    async fn promote(&self, user: &User, password: &SecretString) -> Result<User> {
+    async fn promote(&self, user: &User, password: &SecretString, note: Note) -> Result<User> {
         let about = About::of(user, "password");
         let hash = self.0.passwords.set(password, &about).await?;
         let now = self.now();
@@ -165,12 +178,12 @@ impl Auth {
         tx.commit().await?;
 
         let mut tx = self.0.main.write().await?;
-        let promoted = users::promote(&mut tx, &user.id, now).await?;
-        tx.commit().await?;
-        self.0.seen.revoke(&user.id);
-        if !promoted {
+        if !users::promote(&mut tx, &user.id, now).await? {
             return Err(Error::not_found("user"));
         }
+        self.record(&mut tx, note.about(&user.id)).await?;
+        tx.commit().await?;
+        self.0.seen.revoke(&user.id);
         self.user(&user.id).await
     }
 }

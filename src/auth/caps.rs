@@ -27,6 +27,13 @@ pub(super) fn of_new(wanted: FlatCaps) -> Result<Caps> {
 }
 
 impl NewCaps {
+    pub(super) fn is_said(&self) -> bool {
+        self.budget_microusd.is_said()
+            || self.budget_period.is_said()
+            || self.rpm.is_said()
+            || self.tpm.is_said()
+    }
+
     /// Refuses what is out of bounds, whoever is meant.
     pub(super) fn check(&self) -> Result<()> {
         check(FlatCaps {

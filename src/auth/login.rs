@@ -1,15 +1,15 @@
 //! Signing in and out.
 
-use std::net::IpAddr;
 use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
 
 use super::Auth;
+use super::audit::Note;
 use super::password::{Floor, Verdict};
 use super::session::{self, NewSession};
 use super::verify::Credential;
-use crate::domain::{Email, SessionId, User, UserId, Username};
+use crate::domain::{Email, Event, Origin, SessionId, User, UserId, Username};
 use crate::error::{self, Error, Result};
 use crate::store::vault::{passwords, sessions};
 use crate::store::{Tx, Vault, users};
@@ -22,8 +22,7 @@ pub struct LogIn {
     pub password: SecretString,
     /// Whether the login outlives the browser.
     pub remember: bool,
-    pub ip: Option<IpAddr>,
-    pub user_agent: Option<String>,
+    pub origin: Origin,
     /// The cookie's token that came with the attempt: its login ends, and is never taken over.
     pub replacing: Option<SecretString>,
 }
@@ -52,6 +51,9 @@ impl Auth {
     pub async fn log_in(&self, attempt: LogIn) -> Result<SignedIn> {
         let known = self.prove(&attempt).await?;
         let session = self.begin(&known, &attempt).await?;
+        let note = Note::from(&attempt.origin, Event::LoginSucceeded)
+            .shown_to_be(&known.user.id, Some(session.row.id));
+        self.note(note).await;
         let tokens = &self.0.tokens;
         Ok(SignedIn {
             access_token: tokens.issue(&known.user, session.row.id, self.now())?,
@@ -66,14 +68,19 @@ impl Auth {
 
     /// Ends the login that the credential belongs to, if there is one. A token of ours may be past
     /// its time.
-    pub async fn log_out(&self, credential: &Credential<'_>) -> Result<()> {
+    pub async fn log_out(&self, credential: &Credential<'_>, origin: &Origin) -> Result<()> {
         let Some((session, user)) = self.login_of(credential).await? else {
             return Ok(());
         };
         let mut tx = self.0.vault.write().await?;
-        sessions::remove(&mut tx, session).await?;
+        let was_there = sessions::remove(&mut tx, session).await?;
         tx.commit().await?;
         self.0.seen.revoke(&user);
+        if !was_there {
+            return Ok(());
+        }
+        let note = Note::from(origin, Event::LoggedOut).shown_to_be(&user, Some(session));
+        self.note(note).await;
         Ok(())
     }
 
@@ -87,13 +94,18 @@ impl Auth {
         let (password, kept) = (&attempt.password, stored.clone());
         let verdict = self.0.passwords.check(password, kept, floor).await?;
 
-        let (Some(user), Some(hash)) = (user, stored) else {
+        let (Some(user), Some(hash), Verdict::Right | Verdict::Outdated) = (&user, stored, verdict)
+        else {
+            let why = match user {
+                Some(_) => "wrong_password",
+                None => "unknown_account",
+            };
+            self.note_failure(attempt, user.as_ref(), why).await;
             return Err(wrong());
         };
-        if verdict == Verdict::Wrong {
-            return Err(wrong());
-        }
         if !user.status.may_sign_in() {
+            self.note_failure(attempt, Some(user), "account_disabled")
+                .await;
             let message = "This account has been disabled.";
             return Err(Error::forbidden("account_disabled", message));
         }
@@ -102,10 +114,20 @@ impl Auth {
             _ => None,
         };
         Ok(Known {
-            user,
+            user: user.clone(),
             hash,
             renewed,
         })
+    }
+
+    /// What was typed is not written down: it may be a password in the wrong place.
+    async fn note_failure(&self, attempt: &LogIn, user: Option<&User>, why: &str) {
+        let note = Note::from(&attempt.origin, Event::LoginFailed).with("reason", why);
+        self.note(match user {
+            Some(user) => note.about(&user.id),
+            None => note,
+        })
+        .await;
     }
 
     /// The floor under refusals, measured once a process: hashes of another kind are there before a
@@ -147,7 +169,7 @@ impl Auth {
 
     async fn begin(&self, known: &Known, attempt: &LogIn) -> Result<NewSession> {
         let id = &known.user.id;
-        let session = self.0.lifetimes.open(id, attempt, &self.0.clock)?;
+        let session = self.0.lifetimes.open(&known.user, attempt, &self.0.clock)?;
         let mut tx = self.0.vault.write().await?;
         // Whoever changes the password ends all logins; this one must not slip in behind.
         let hash = known.renewed.as_ref().unwrap_or(&known.hash);

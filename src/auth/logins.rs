@@ -1,7 +1,8 @@
 //! A user's logins as they see them: which there are, and how they end.
 
 use super::Auth;
-use crate::domain::{ActiveSession, Principal, SessionId, UserId};
+use super::audit::Note;
+use crate::domain::{ActiveSession, Actor, Event, Principal, SessionId};
 use crate::error::{Error, Result};
 use crate::store::vault::sessions::{self, Session};
 
@@ -30,27 +31,33 @@ impl Auth {
     }
 
     /// Ends one of the user's logins, with its cookie and its tokens.
-    pub async fn end_session(&self, user: &UserId, id: SessionId) -> Result<()> {
+    pub async fn end_session(&self, who: &Actor, id: SessionId) -> Result<()> {
+        let user = &who.user;
         let mut tx = self.0.vault.write().await?;
         let ended = sessions::end(&mut tx, user, id, self.now()).await?;
         tx.commit().await?;
         self.0.seen.revoke(user);
-        ended
-            .then_some(())
-            .ok_or_else(|| Error::not_found("session"))
+        if !ended {
+            return Err(Error::not_found("session"));
+        }
+        let note = Note::by(who, Event::SessionEnded).with("session_id", id.to_string());
+        self.note(note).await;
+        Ok(())
     }
 
     /// Ends all logins of the user. API keys are none, and go on.
-    pub async fn end_sessions(&self, user: &UserId) -> Result<()> {
+    pub async fn end_sessions(&self, who: &Actor) -> Result<()> {
+        let user = &who.user;
         let mut tx = self.0.vault.write().await?;
         sessions::remove_all(&mut tx, user).await?;
         tx.commit().await?;
         self.0.seen.revoke(user);
+        self.note(Note::by(who, Event::SessionsEnded)).await;
         Ok(())
     }
 }
 
-fn shown(session: Session, caller: &Principal) -> ActiveSession {
+pub(super) fn shown(session: Session, caller: &Principal) -> ActiveSession {
     ActiveSession {
         current: caller.session() == Some(session.id),
         id: session.id,

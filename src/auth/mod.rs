@@ -1,7 +1,9 @@
 //! Who is asking: accounts, passwords, logins, access tokens and API keys, behind one door.
 
 mod account;
+mod audit;
 mod caps;
+mod export;
 mod key;
 mod login;
 mod logins;
@@ -26,7 +28,7 @@ use std::time::Duration;
 use secrecy::SecretString;
 use tokio::sync::OnceCell;
 
-use self::password::{Floor, Passwords};
+use self::password::{Floor, Passwords, Peppers};
 use self::refresh::RefreshTokens;
 use self::seen::Seen;
 use self::session::{Lifetimes, Span};
@@ -39,6 +41,7 @@ use crate::store::{Db, Main, Vault};
 
 pub use self::account::NewAccount;
 pub use self::caps::NewCaps;
+pub use self::export::Part;
 pub use self::key::{KeyChange, NewKey};
 pub use self::login::{LogIn, SignedIn};
 pub use self::own_password::NewPassword;
@@ -64,6 +67,7 @@ struct Parts {
     tokens: Tokens,
     refresh_tokens: RefreshTokens,
     lifetimes: Lifetimes,
+    audit_retention: Duration,
     seen: Seen,
 }
 
@@ -90,9 +94,15 @@ pub struct Settings {
     /// Age at which a login cannot be refreshed.
     pub refresh_max_ttl: Duration,
     pub password_algorithm: PasswordAlgorithm,
+    /// Mixed into every password that is hashed by argon2id.
+    pub password_pepper: Option<SecretString>,
+    /// What it was before: passwords are checked by it, and hashed anew.
+    pub previous_password_pepper: Option<SecretString>,
     /// In code points.
     pub password_min_length: usize,
     pub registration_enabled: bool,
+    /// How long the audit log keeps an event.
+    pub audit_retention: Duration,
     /// Our own name, which makes no password.
     pub product: String,
 }
@@ -111,8 +121,13 @@ impl Auth {
             tokens: Tokens::new(&settings)?,
             refresh_tokens: RefreshTokens::new(&settings)?,
             lifetimes: settings.lifetimes(),
+            audit_retention: settings.audit_retention,
             passwords: Passwords::new(
                 settings.password_algorithm,
+                Peppers::new(
+                    settings.password_pepper.as_ref(),
+                    settings.previous_password_pepper.as_ref(),
+                )?,
                 settings.password_min_length,
                 settings.product,
             ),
@@ -203,8 +218,11 @@ impl Settings {
             refresh_token_ttl: Duration::from_hours(30 * 24),
             refresh_max_ttl: Duration::from_hours(90 * 24),
             password_algorithm: PasswordAlgorithm::Argon2id,
+            password_pepper: None,
+            previous_password_pepper: None,
             password_min_length: 8,
             registration_enabled: true,
+            audit_retention: Duration::from_hours(365 * 24),
             product: "Concierge".to_owned(),
         }
     }

@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
 
+use super::audit::Note;
 use super::password::{About, Verdict};
 use super::{Auth, random, refused};
-use crate::domain::{SessionId, User, UserId};
+use crate::domain::{Actor, Event, SessionId, User};
 use crate::error::{Error, Result};
 use crate::store::vault::{passwords, sessions};
 use crate::store::{Tx, Vault};
@@ -32,12 +33,13 @@ impl Auth {
     /// Sets another password and ends every login but the one that asks.
     pub async fn change_password(
         &self,
-        owner: &UserId,
+        who: &Actor,
         session: SessionId,
         wanted: NewPassword,
     ) -> Result<Option<NewCookie>> {
+        let owner = &who.user;
         let user = self.user(owner).await?;
-        let known = self.prove_again(&user, &wanted.current).await?;
+        let known = self.prove_again(&user, who, &wanted.current).await?;
         let about = About::of(&user, "new_password");
         let hash = self.0.passwords.set(&wanted.new, &about).await?;
         let mut tx = self.0.vault.write().await?;
@@ -54,6 +56,7 @@ impl Auth {
         };
         tx.commit().await?;
         self.0.seen.revoke(owner);
+        self.note(Note::by(who, Event::PasswordChanged)).await;
         Ok(cookie)
     }
 
@@ -69,12 +72,20 @@ impl Auth {
     }
 
     /// The hash of the password that somebody who is signed in has just shown to know.
-    pub(super) async fn prove_again(&self, user: &User, password: &SecretString) -> Result<String> {
+    pub(super) async fn prove_again(
+        &self,
+        user: &User,
+        who: &Actor,
+        password: &SecretString,
+    ) -> Result<String> {
         let stored = passwords::of(&mut self.0.vault.read().await?, &user.id).await?;
         let floor = self.floor().await?;
         let verdict = self.0.passwords.check(password, stored.clone(), floor);
         match (verdict.await?, stored) {
-            (Verdict::Wrong, _) | (_, None) => Err(wrong()),
+            (Verdict::Wrong, _) | (_, None) => {
+                self.note(Note::by(who, Event::PasswordRejected)).await;
+                Err(wrong())
+            }
             (_, Some(hash)) => Ok(hash),
         }
     }

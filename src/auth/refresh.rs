@@ -11,9 +11,10 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use secrecy::{ExposeSecret, SecretString};
 
+use super::audit::Note;
 use super::token::expand;
 use super::{Auth, Settings, refused};
-use crate::domain::{SessionId, Ts, User};
+use crate::domain::{Event, Origin, SessionId, Ts, User};
 use crate::error::{Error, Result};
 use crate::store::vault::sessions::{self, Session};
 
@@ -111,18 +112,21 @@ fn is_by(key: &hmac::Key, text: &str, mac: &[u8]) -> bool {
 impl Auth {
     /// A new access token, and the next refresh token in the place of this one. Whoever shows one that
     /// was used before ends the login, for both who hold it.
-    pub async fn refresh(&self, token: &SecretString) -> Result<Refreshed> {
+    pub async fn refresh(&self, token: &SecretString, origin: &Origin) -> Result<Refreshed> {
         let place = self.0.refresh_tokens.read(token.expose_secret());
         let place = place.ok_or_else(refused)?;
         let now = self.now();
         let mut session = self.refreshable(place, now).await?;
         let user = self.active(&session.user_id).await?;
+        if !session.is_of(&user) {
+            return Err(refused());
+        }
         if turn(place, &session, now) == Some(Turn::Next) {
             session = self.rotate(session, now).await?;
         }
         match turn(place, &session, now) {
             Some(Turn::Again) => self.refreshed(&user, &session, now),
-            Some(Turn::Reused) => self.end_reused(&user, &session).await,
+            Some(Turn::Reused) => self.end_reused(&user, &session, origin).await,
             Some(Turn::Next) | None => Err(refused()),
         }
     }
@@ -155,12 +159,20 @@ impl Auth {
         })
     }
 
-    async fn end_reused(&self, user: &User, session: &Session) -> Result<Refreshed> {
+    async fn end_reused(
+        &self,
+        user: &User,
+        session: &Session,
+        origin: &Origin,
+    ) -> Result<Refreshed> {
         let mut tx = self.0.vault.write().await?;
         sessions::remove(&mut tx, session.id).await?;
         tx.commit().await?;
         self.0.seen.revoke(&user.id);
-        tracing::warn!(user.id = %user.id, "A refresh token was used twice; its login was ended");
+        let note = Note::from(origin, Event::RefreshReused)
+            .about(&user.id)
+            .with("session_id", session.id.to_string());
+        self.note(note).await;
         let message =
             "This refresh token was used before. The login has been ended; sign in again.";
         Err(Error::unauthenticated("refresh_reused", message))

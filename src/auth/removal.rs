@@ -2,26 +2,28 @@
 
 use secrecy::SecretString;
 
+use super::audit::Note;
 use super::standing::{another_stays, hold, is_administrator};
 use super::{Auth, invalid};
-use crate::domain::{Holder, Status, User, UserId};
+use crate::domain::{Actor, Event, Holder, Status, User, UserId};
 use crate::error::Result;
 use crate::store::vault::{keys, passwords, sessions};
-use crate::store::{budgets, ledger, users};
+use crate::store::{audit, budgets, ledger, users};
 
 /// Accounts that are removed in one sweep.
 const AT_ONCE: i64 = 100;
 
 impl Auth {
     /// Removes the account of somebody who knows its password, or has none.
-    pub async fn remove_self(&self, id: &UserId, password: Option<&SecretString>) -> Result<()> {
+    pub async fn remove_self(&self, who: &Actor, password: Option<&SecretString>) -> Result<()> {
+        let id = &who.user;
         let user = self.user(id).await?;
         let mut conn = self.0.vault.read().await?;
         let has_password = passwords::of(&mut conn, id).await?.is_some();
         drop(conn);
         match password {
             Some(password) if has_password => {
-                self.prove_again(&user, password).await?;
+                self.prove_again(&user, who, password).await?;
             }
             None if has_password => {
                 let message = "'password' must be sent to delete the account.";
@@ -29,12 +31,12 @@ impl Auth {
             }
             Some(_) | None => {}
         }
-        self.remove_user(id).await
+        self.remove_user(who, id).await
     }
 
     /// Removes an account with all its credentials; the ledger keeps what was spent, and not by whom.
-    pub async fn remove_user(&self, id: &UserId) -> Result<()> {
-        self.doom(id).await?;
+    pub async fn remove_user(&self, who: &Actor, id: &UserId) -> Result<()> {
+        self.doom(who, id).await?;
         self.0.seen.revoke(id);
         self.bury(id).await
     }
@@ -51,7 +53,7 @@ impl Auth {
     }
 
     /// From here on nothing opens the account, and its removal goes on after whatever interrupts it.
-    async fn doom(&self, id: &UserId) -> Result<()> {
+    async fn doom(&self, who: &Actor, id: &UserId) -> Result<()> {
         let mut tx = self.0.main.write().await?;
         let user = hold(&mut tx, id, true).await?;
         if is_administrator(&user) {
@@ -67,11 +69,13 @@ impl Auth {
         users::change(&mut tx, &doomed)
             .await?
             .map_err(super::account::taken)?;
+        let note = Note::by(who, Event::UserDeleted).about(id);
+        self.record(&mut tx, note).await?;
         tx.commit().await
     }
 
     /// Each step can be done again: what names the next one goes last.
-    async fn bury(&self, id: &UserId) -> Result<()> {
+    pub(super) async fn bury(&self, id: &UserId) -> Result<()> {
         let mut conn = self.0.vault.read().await?;
         let keys = keys::ids(&mut conn, id).await?;
         drop(conn);
@@ -85,6 +89,7 @@ impl Auth {
             budgets::remove(&mut tx, holder).await?;
         }
         ledger::forget(&mut tx, id).await?;
+        audit::forget(&mut tx, id).await?;
         tx.commit().await?;
 
         let mut tx = self.0.vault.write().await?;

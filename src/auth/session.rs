@@ -7,7 +7,7 @@ use secrecy::{ExposeSecret, SecretString};
 use super::login::LogIn;
 use super::random;
 use crate::clock::Clock;
-use crate::domain::{SessionId, Ts, UserId};
+use crate::domain::{SessionId, Ts, User};
 use crate::error::Result;
 use crate::store::vault::sessions::Session;
 
@@ -41,7 +41,7 @@ impl Lifetimes {
         Self { cookie, refresh }
     }
 
-    pub(super) fn open(&self, user: &UserId, attempt: &LogIn, clock: &Clock) -> Result<NewSession> {
+    pub(super) fn open(&self, user: &User, attempt: &LogIn, clock: &Clock) -> Result<NewSession> {
         let now = Ts::from_micros(clock.micros());
         let (cookie, refresh) = (
             self.cookie.of(attempt.remember),
@@ -50,17 +50,18 @@ impl Lifetimes {
         let token = random::token()?;
         let row = Session {
             id: SessionId::new(clock),
-            user_id: user.clone(),
+            user_id: user.id.clone(),
             token_hash: random::fingerprint(token.expose_secret()).to_vec(),
             remember: attempt.remember,
             created_at: now,
             last_seen_at: now,
             expires_at: now.plus(cookie.idle.min(cookie.most)),
-            ip: attempt.ip.map(|address| address.to_string()),
-            user_agent: attempt.user_agent.as_deref().map(shortened),
+            ip: attempt.origin.ip.map(|address| address.to_string()),
+            user_agent: attempt.origin.user_agent.as_deref().map(shortened),
             refresh_counter: 0,
             refreshed_at: now,
             refresh_until: now.plus(refresh.idle.min(refresh.most)),
+            token_version: Some(user.token_version),
         };
         Ok(NewSession { row, token })
     }
@@ -151,6 +152,7 @@ fn is_token(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::{Caps, Email, Origin, Role, Status, UserId};
 
     const HOUR: Duration = Duration::from_hours(1);
     const DAY: Duration = Duration::from_hours(24);
@@ -163,19 +165,38 @@ mod tests {
         Lifetimes::new(Span { idle, most }, refresh)
     }
 
+    fn ada(clock: &Clock) -> User {
+        let now = Ts::from_micros(clock.micros());
+        User {
+            id: UserId::new(clock),
+            email: Email::parse("ada@example.com").unwrap(),
+            username: None,
+            name: None,
+            role: Role::User,
+            status: Status::Active,
+            email_verified: false,
+            created_at: now,
+            updated_at: now,
+            last_seen_at: None,
+            token_version: 1,
+            caps: Caps::default(),
+        }
+    }
+
     fn opened(lifetimes: Lifetimes, remember: bool) -> (Session, Ts) {
         let clock = Clock::standing_at(1_800_000_000_000_000);
         let attempt = LogIn {
             login: "ada".to_owned(),
             password: "secret".into(),
             remember,
-            ip: "::1".parse().ok(),
-            user_agent: Some("x".repeat(1_000)),
+            origin: Origin {
+                ip: "::1".parse().ok(),
+                user_agent: Some("x".repeat(1_000)),
+                request_id: None,
+            },
             replacing: None,
         };
-        let new = lifetimes
-            .open(&UserId::new(&clock), &attempt, &clock)
-            .unwrap();
+        let new = lifetimes.open(&ada(&clock), &attempt, &clock).unwrap();
         assert!(is_token(new.token.expose_secret()));
         assert_eq!(
             hash_of(new.token.expose_secret()).unwrap().to_vec(),

@@ -1,11 +1,15 @@
 //! What administrators make of accounts.
 
 use secrecy::SecretString;
+use serde_json::{Value, json};
 
 use super::account::{NewAccount, Standing, taken};
+use super::audit::Note;
 use super::password::About;
 use super::{Auth, NewCaps, caps, invalid};
-use crate::domain::{Caps, Email, FlatCaps, Name, Patch, Role, Status, Ts, User, UserId, Username};
+use crate::domain::{
+    Actor, Caps, Email, Event, FlatCaps, Name, Patch, Role, Status, Ts, User, UserId, Username,
+};
 use crate::error::{Error, Result};
 use crate::store::users;
 use crate::store::vault::{passwords, sessions};
@@ -34,32 +38,42 @@ pub struct UserChange {
 
 impl Auth {
     /// Opens an account for somebody, whether anybody may register or not.
-    pub async fn create_user(&self, new: NewUser) -> Result<User> {
+    pub async fn create_user(&self, admin: &Actor, new: NewUser) -> Result<User> {
         settable(new.status)?;
         let standing = Standing {
             role: new.role,
             status: new.status,
             caps: caps::of_new(new.caps)?,
         };
-        self.open_account(new.account, standing).await
+        let note = Note::by(admin, Event::UserCreated)
+            .with("role", new.role.to_string())
+            .with("status", new.status.to_string());
+        self.open_account(new.account, standing, note).await
     }
 
     /// Changes an account. It counts from the user's next request on, at other replicas within five
     /// seconds. Who may do something else than before, or has another password, signs in again.
-    pub async fn change_user(&self, id: &UserId, change: UserChange) -> Result<User> {
+    pub async fn change_user(
+        &self,
+        admin: &Actor,
+        id: &UserId,
+        change: UserChange,
+    ) -> Result<User> {
         change.caps.check()?;
         change.status.map_or(Ok(()), settable)?;
         let hash = self.hash_for(id, change.password.as_ref()).await?;
         let mut tx = self.0.main.write().await?;
         let before = hold(&mut tx, id, change.is_of_standing()).await?;
         let after = change.over(&before, self.now())?;
+        let note = changes(admin, &before, &after, hash.is_some());
         if is_administrator(&before) && !is_administrator(&after) {
             another_stays(&mut tx).await?;
         }
         users::change(&mut tx, &after).await?.map_err(taken)?;
+        self.record(&mut tx, note).await?;
         tx.commit().await?;
         self.0.seen.revoke(id);
-        if hash.is_some() || before.token_version != after.token_version {
+        if before.token_version != after.token_version {
             self.shut_out(id, hash).await?;
             self.0.seen.revoke(id);
         }
@@ -103,7 +117,8 @@ impl UserChange {
             self.role.unwrap_or(before.role),
             self.status.unwrap_or(before.status),
         );
-        let is_another = role != before.role || status != before.status;
+        // Logins of before are over, whether the vault has heard of it yet or not.
+        let is_another = role != before.role || status != before.status || self.password.is_some();
         Ok(User {
             email_verified: before.email_verified && email == before.email,
             email,
@@ -117,6 +132,35 @@ impl UserChange {
             ..before.clone()
         })
     }
+}
+
+/// What was changed; a role and a status also from what to what.
+fn changes(admin: &Actor, before: &User, after: &User, has_other_password: bool) -> Note {
+    let fields = [
+        ("email", before.email != after.email),
+        ("password", has_other_password),
+        ("username", before.username != after.username),
+        ("name", before.name != after.name),
+        ("role", before.role != after.role),
+        ("status", before.status != after.status),
+        ("caps", before.caps != after.caps),
+    ];
+    let changed = fields.iter().filter(|(_, is_other)| *is_other);
+    let names: Vec<&str> = changed.map(|(name, _)| *name).collect();
+    let mut note = Note::by(admin, Event::UserUpdated)
+        .about(&after.id)
+        .with("changed", names);
+    if before.role != after.role {
+        note = note.with("role", step(&before.role, &after.role));
+    }
+    if before.status != after.status {
+        note = note.with("status", step(&before.status, &after.status));
+    }
+    note
+}
+
+fn step(from: &impl ToString, to: &impl ToString) -> Value {
+    json!({"from": from.to_string(), "to": to.to_string()})
 }
 
 /// The user as they stand, until the unit of work ends; and who administers, where that may change.

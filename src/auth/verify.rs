@@ -79,6 +79,9 @@ impl Auth {
             return Err(refused());
         }
         let user = self.active(&session.user_id).await?;
+        if !session.is_of(&user) {
+            return Err(refused());
+        }
         self.note_session(&session, true, &user, now).await;
         Ok(by_session(&session, user, until))
     }

@@ -30,6 +30,10 @@ pub struct Auth {
     pub session_max_ttl: Duration,
     /// `PASSWORD_HASH`
     pub password_hash: PasswordHash,
+    /// `PASSWORD_PEPPER`: mixed into passwords that are hashed by argon2id.
+    pub password_pepper: Option<SecretString>,
+    /// `PASSWORD_PEPPER_PREVIOUS`: passwords are still checked by it.
+    pub password_pepper_previous: Option<SecretString>,
     /// `PASSWORD_MIN_LENGTH`
     pub password_min_length: usize,
     /// `PASSWORD_RESET_URL`
@@ -38,6 +42,8 @@ pub struct Auth {
     pub registration_enabled: bool,
     /// `REQUIRE_EMAIL_VERIFICATION`
     pub require_email_verification: bool,
+    /// `AUDIT_RETENTION`: age at which an event leaves the audit log.
+    pub audit_retention: Duration,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -73,7 +79,14 @@ impl Auth {
         let (refresh_token_ttl, refresh_max_ttl) =
             lifetimes(reader, "REFRESH_TOKEN_TTL", "REFRESH_MAX_TTL");
         let (session_ttl, session_max_ttl) = lifetimes(reader, "SESSION_TTL", "SESSION_MAX_TTL");
+        let password_hash = reader.value("PASSWORD_HASH", choice(HASHES));
+        let standard = Standard {
+            env,
+            algorithm: jwt_algorithm,
+        };
         Self {
+            password_pepper: pepper(reader, standard, password_hash),
+            password_pepper_previous: standard.read(reader, "PASSWORD_PEPPER_PREVIOUS"),
             secret_key,
             secret_key_previous,
             jwt_algorithm,
@@ -82,11 +95,12 @@ impl Auth {
             refresh_max_ttl,
             session_ttl,
             session_max_ttl,
-            password_hash: reader.value("PASSWORD_HASH", choice(HASHES)),
+            password_hash,
             password_min_length: reader.value("PASSWORD_MIN_LENGTH", number(8..=128)),
             password_reset_url: reader.option("PASSWORD_RESET_URL", web_url),
             registration_enabled: reader.value("REGISTRATION_ENABLED", boolean),
             require_email_verification: verification(reader),
+            audit_retention: reader.value("AUDIT_RETENTION", some_time),
         }
     }
 }
@@ -115,6 +129,19 @@ fn secrets(
         reader.warn("SECRET_KEY_PREVIOUS is the same as SECRET_KEY: nothing is rotated.");
     }
     (current, previous)
+}
+
+/// Bcrypt hashes have no place for a pepper's name.
+fn pepper(reader: &mut Reader<'_>, standard: Standard, hash: PasswordHash) -> Option<SecretString> {
+    let pepper = standard.read(reader, "PASSWORD_PEPPER");
+    if pepper.is_some() && hash == PasswordHash::Bcrypt {
+        reader.problem(
+            "PASSWORD_PEPPER",
+            "is set while PASSWORD_HASH is bcrypt",
+            "argon2id, or no pepper",
+        );
+    }
+    pepper
 }
 
 /// A lifetime that use extends, and the one that nothing does.

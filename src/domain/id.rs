@@ -65,7 +65,7 @@ impl RequestId {
 
 /// What a caller calls something that is to be done once, however often it is asked for: 1 to 255
 /// visible ASCII characters.
-#[derive(Clone, Debug, PartialEq, Eq, sqlx::Type)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, sqlx::Type)]
 #[sqlx(transparent)]
 pub struct IdempotencyKey(String);
 
@@ -117,6 +117,8 @@ uuid_ids! {
     KeyId
     /// One row of the ledger.
     RowId
+    /// One row of the audit log.
+    AuditId
     /// One run of the program: whose leases of budgets.
     ProcessId
     /// One process's hold on what is to be done once.

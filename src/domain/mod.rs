@@ -1,10 +1,13 @@
 //! What the product is about: ids, parsed values, entities. A value that exists is valid.
 
+mod audit;
 mod budget;
 mod caps;
 mod email;
+mod export;
 mod id;
 mod key;
+mod origin;
 mod patch;
 mod principal;
 mod scope;
@@ -14,11 +17,16 @@ mod time;
 mod usage;
 mod user;
 
+pub use audit::{AuditEntry, Event};
 pub use budget::{Holder, Window};
 pub use caps::{Budget, Caps, FlatCaps, Period};
 pub use email::Email;
-pub use id::{ClaimId, IdempotencyKey, KeyId, ProcessId, RequestId, RowId, SessionId, UserId};
+pub use export::{ExportedAccount, KeptAnswer, Spent, UsageEntry};
+pub use id::{
+    AuditId, ClaimId, IdempotencyKey, KeyId, ProcessId, RequestId, RowId, SessionId, UserId,
+};
 pub use key::ApiKey;
+pub use origin::{Actor, Origin};
 pub use patch::{Patch, not_null};
 pub use principal::{Principal, Via};
 pub use scope::{Scope, Scopes};

@@ -1,5 +1,6 @@
 //! A person with an account.
 
+use derive_more::Display;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -32,23 +33,33 @@ pub struct User {
 }
 
 /// What a user may do beyond their own things.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, sqlx::Type, ToSchema)]
+#[derive(
+    Clone, Copy, Debug, Display, PartialEq, Eq, Serialize, Deserialize, sqlx::Type, ToSchema,
+)]
 #[sqlx(type_name = "text", rename_all = "lowercase")]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
+    #[display("user")]
     User,
+    #[display("admin")]
     Admin,
 }
 
 /// Whether an account may sign in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, sqlx::Type, ToSchema)]
+#[derive(
+    Clone, Copy, Debug, Display, PartialEq, Eq, Serialize, Deserialize, sqlx::Type, ToSchema,
+)]
 #[sqlx(type_name = "text", rename_all = "lowercase")]
 #[serde(rename_all = "lowercase")]
 pub enum Status {
+    #[display("active")]
     Active,
+    #[display("inactive")]
     Inactive,
     /// The address is not verified yet, where that is required.
+    #[display("pending")]
     Pending,
+    #[display("deleted")]
     Deleted,
 }
 

@@ -96,8 +96,11 @@ pub fn auth(config: &Config, databases: &Databases, clock: &Clock) -> Result<Aut
             PasswordHash::Argon2id => PasswordAlgorithm::Argon2id,
             PasswordHash::Bcrypt => PasswordAlgorithm::Bcrypt,
         },
+        password_pepper: own.password_pepper.clone(),
+        previous_password_pepper: own.password_pepper_previous.clone(),
         password_min_length: own.password_min_length,
         registration_enabled: own.registration_enabled,
+        audit_retention: own.audit_retention,
         product: config.app.name.clone(),
     };
     Auth::new(

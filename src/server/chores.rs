@@ -36,6 +36,9 @@ async fn sweep(auth: Auth, shutdown: Shutdown) {
         if let Err(error) = auth.sweep().await {
             tracing::warn!(error = %chain(&error), "Sessions that are over were not swept out");
         }
+        if let Err(error) = auth.sweep_audit().await {
+            tracing::warn!(error = %chain(&error), "Old events stay in the audit log");
+        }
         if let Err(error) = auth.bury_doomed().await {
             tracing::warn!(error = %chain(&error), "Deleted accounts were not removed");
         }

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use futures_util::TryFutureExt;
 use sqlx::QueryBuilder;
 
-use crate::domain::{ProcessId, Ts};
+use crate::domain::{ProcessId, Spent, Ts};
 use crate::error::Result;
 
 use super::{Conn, Main, Tx};
@@ -208,6 +208,26 @@ pub async fn forget(tx: &mut Tx<Main>, period: &str, most: i64) -> Result<u64> {
         .bind(most)
         .execute(c)
         .map_ok(|done| done.rows_affected()))?)
+}
+
+/// What these holders have spent, in the order of their periods.
+pub async fn spent(conn: &mut Conn<Main>, holders: &[String]) -> Result<Vec<Spent>> {
+    let mut spent = Vec::new();
+    for batch in holders.chunks(ROWS) {
+        let rows: Vec<Spent> = on!(conn, |c| {
+            let mut query = QueryBuilder::new(
+                "SELECT holder, period, spent_microusd FROM budgets WHERE holder IN (",
+            );
+            let mut list = query.separated(", ");
+            for holder in batch {
+                list.push_bind(holder);
+            }
+            query.push(") ORDER BY holder, period");
+            async move { query.build_query_as().fetch_all(c).await }
+        })?;
+        spent.extend(rows);
+    }
+    Ok(spent)
 }
 
 /// Forgets all accounts of a holder, and what is leased of them.

@@ -5,12 +5,12 @@ use std::borrow::Borrow;
 use futures_util::TryFutureExt;
 use sqlx::QueryBuilder;
 
-use crate::domain::{Charge, KeyId, RowId, Sums, Ts, UsageRow, UserId};
+use crate::domain::{Charge, KeyId, RowId, Sums, Ts, UsageEntry, UsageRow, UserId};
 use crate::error::Result;
 
 use super::{Conn, Main, Tx};
 
-/// Rows of one statement: 19 values each, far below SQLite's 32,766 parameters.
+/// Rows of one statement: 20 values each, far below SQLite's 32,766 parameters.
 const ROWS: usize = 100;
 /// The most that a row may say to have cost, in micro-dollars: what millions of rows add up to must
 /// fit 64 bits as well.
@@ -26,7 +26,7 @@ pub struct Span {
 }
 
 /// Writes rows, and tells which are new: one that is there already (a batch tried twice) stays as it
-/// is.
+/// is. Whose account is gone meanwhile, or is about to be, is not named.
 pub async fn add<C: Borrow<Charge>>(tx: &mut Tx<Main>, charges: &[C]) -> Result<Vec<RowId>> {
     let mut added = Vec::with_capacity(charges.len());
     for batch in charges.chunks(ROWS) {
@@ -41,8 +41,14 @@ pub async fn add<C: Borrow<Charge>>(tx: &mut Tx<Main>, charges: &[C]) -> Result<
                 let charge: &Charge = charge.borrow();
                 row.push_bind(charge.id)
                     .push_bind(charge.at)
-                    .push_bind(charge.user_id.as_str())
-                    .push_bind(charge.key_id)
+                    .push("(SELECT id FROM users WHERE status <> 'deleted' AND id = ")
+                    .push_bind_unseparated(charge.user_id.as_str())
+                    .push_unseparated(")")
+                    .push("(SELECT ")
+                    .push_bind_unseparated(charge.key_id)
+                    .push_unseparated(" FROM users WHERE status <> 'deleted' AND id = ")
+                    .push_bind_unseparated(charge.user_id.as_str())
+                    .push_unseparated(")")
                     .push_bind(charge.provider.as_str())
                     .push_bind(charge.model.as_str())
                     .push_bind(charge.upstream_model.as_str())
@@ -65,6 +71,30 @@ pub async fn add<C: Borrow<Charge>>(tx: &mut Tx<Main>, charges: &[C]) -> Result<
         added.extend(new);
     }
     Ok(added)
+}
+
+/// The user's rows, the oldest first, after the one of `after`.
+pub async fn of(
+    conn: &mut Conn<Main>,
+    user: &UserId,
+    after: Option<(Ts, RowId)>,
+    limit: i64,
+) -> Result<Vec<UsageEntry>> {
+    Ok(on!(conn, |c| {
+        let mut query = QueryBuilder::new(
+            "SELECT id, at, key_id, provider, model, upstream_model, status, http_status,
+                    prompt_tokens, cached_tokens, completion_tokens, reasoning_tokens,
+                    cost_microusd, ttft_ms, duration_ms, attempts, request_id, estimated
+             FROM ledger WHERE user_id = ",
+        );
+        query.push_bind(user);
+        if let Some((at, id)) = after {
+            query.push(" AND (at, id) > (").push_bind(at);
+            query.push(", ").push_bind(id).push(")");
+        }
+        query.push(" ORDER BY at, id LIMIT ").push_bind(limit);
+        async move { query.build_query_as().fetch_all(c).await }
+    })?)
 }
 
 /// Lets go of whose requests they were; what they have cost stays.

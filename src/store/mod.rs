@@ -9,6 +9,7 @@ mod file;
 mod migrate;
 mod open;
 
+pub mod audit;
 pub mod budgets;
 pub mod ledger;
 pub mod replays;

@@ -7,10 +7,11 @@ use std::fmt;
 
 use bytes::Bytes;
 use futures_util::TryFutureExt;
+use serde_json::Value;
 use sqlx::QueryBuilder;
 use sqlx::types::Json;
 
-use crate::domain::{ClaimId, IdempotencyKey, Ts, UserId};
+use crate::domain::{ClaimId, IdempotencyKey, KeptAnswer, Ts, UserId};
 use crate::error::Result;
 
 use super::{Conn, Main, Tx};
@@ -152,6 +153,43 @@ pub async fn renew(tx: &mut Tx<Main>, claims: &[ClaimId], until: Ts) -> Result<(
     Ok(())
 }
 
+#[derive(sqlx::FromRow)]
+struct Whole {
+    operation: String,
+    idempotency_key: IdempotencyKey,
+    expires_at: Ts,
+    status: Option<i64>,
+    headers: Option<Json<Value>>,
+    body: Option<Vec<u8>>,
+}
+
+/// What stands at the user's places and has not ended, in their order, after the place `after` (its
+/// operation and its key).
+pub async fn of(
+    conn: &mut Conn<Main>,
+    user: &UserId,
+    after: Option<&(String, IdempotencyKey)>,
+    (now, limit): (Ts, i64),
+) -> Result<Vec<KeptAnswer>> {
+    let rows: Vec<Whole> = on!(conn, |c| {
+        let mut query = QueryBuilder::new(
+            "SELECT operation, idempotency_key, expires_at, status, headers, body
+             FROM replays WHERE user_id = ",
+        );
+        query.push_bind(user);
+        query.push(" AND expires_at > ").push_bind(now);
+        if let Some((operation, key)) = after {
+            query.push(" AND (operation, idempotency_key) > (");
+            query.push_bind(operation).push(", ");
+            query.push_bind(key).push(")");
+        }
+        query.push(" ORDER BY operation, idempotency_key LIMIT ");
+        query.push_bind(limit);
+        async move { query.build_query_as().fetch_all(c).await }
+    })?;
+    Ok(rows.into_iter().map(Whole::answer).collect())
+}
+
 /// Sweeps out some of what has ended; false where nothing more is left.
 pub async fn sweep(tx: &mut Tx<Main>, now: Ts) -> Result<bool> {
     const SQL: &str = "DELETE FROM replays
@@ -174,6 +212,20 @@ impl fmt::Debug for Kept {
             .field("status", &self.status)
             .field("bytes", &self.body.len())
             .finish_non_exhaustive()
+    }
+}
+
+impl Whole {
+    fn answer(self) -> KeptAnswer {
+        let text = |body: Vec<u8>| String::from_utf8_lossy(&body).into_owned();
+        KeptAnswer {
+            operation: self.operation,
+            idempotency_key: self.idempotency_key,
+            expires_at: self.expires_at,
+            status: self.status,
+            headers: self.headers.map(|Json(headers)| headers),
+            body: self.body.map(text),
+        }
     }
 }
 

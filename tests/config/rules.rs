@@ -353,6 +353,24 @@ fn a_cookie_that_browsers_would_drop_is_refused() {
 }
 
 #[test]
+fn a_pepper_is_as_good_as_a_secret_and_goes_into_argon2id_alone() {
+    let bcrypt = [
+        ("PASSWORD_PEPPER", "q8Zt1bX7nLw2RkYp5VdHc9FmJ3sG6uAe"),
+        ("PASSWORD_HASH", "bcrypt"),
+    ];
+
+    assert!(problem(&bcrypt).starts_with("PASSWORD_PEPPER: is set while PASSWORD_HASH is bcrypt"));
+    assert!(problem(&[("PASSWORD_PEPPER", "")]).starts_with("PASSWORD_PEPPER: is empty"));
+    let previous = problem(&[("PASSWORD_PEPPER_PREVIOUS", " ")]);
+    assert!(
+        previous.starts_with("PASSWORD_PEPPER_PREVIOUS: is empty"),
+        "{previous}"
+    );
+    let good = config(&bcrypt[..1]);
+    assert!(good.auth.password_pepper.is_some());
+}
+
+#[test]
 fn times_that_contradict_each_other_are_refused() {
     for (pairs, said) in [
         (

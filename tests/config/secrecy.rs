@@ -11,6 +11,11 @@ const SECRETS: &[(&str, &str)] = &[
         "SECRET_KEY_PREVIOUS",
         "hunter2-q3J9v0Zt7Lk2WmX8sBcD4fGhR5yM",
     ),
+    ("PASSWORD_PEPPER", "hunter2-q3J9v0Zt7Lk2WmX8sBcD4fGhR5yP"),
+    (
+        "PASSWORD_PEPPER_PREVIOUS",
+        "hunter2-q3J9v0Zt7Lk2WmX8sBcD4fGhR5yQ",
+    ),
     ("BETTER_AUTH_SECRET", "hunter2-q3J9v0Zt7Lk2WmX8sBcD4fGhR5yO"),
     (
         "DATABASE_URL",

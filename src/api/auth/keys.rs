@@ -215,7 +215,7 @@ pub async fn change(
     responses((status = 204, description = "The key is gone."), Unauthenticated, Missing,
         BadParameters, Failures))]
 pub async fn delete(caller: WithSession, app: App, Path(id): Path<KeyId>) -> Result<StatusCode> {
-    app.auth.remove_key(&caller.user, id).await?;
+    app.auth.remove_key(&caller, id).await?;
 
     Ok(StatusCode::NO_CONTENT)
 }

@@ -81,7 +81,7 @@ pub async fn change(
         name: patch.name,
         username: patch.username,
     };
-    let user = app.auth.change_profile(&caller.user, new).await?;
+    let user = app.auth.change_profile(&caller, new).await?;
 
     Ok(Json(user))
 }
@@ -106,7 +106,7 @@ pub async fn delete(
 ) -> Result<Response> {
     let Json(farewell) = body.unwrap_or_else(|| Json(Farewell::default()));
     let password = farewell.password.as_ref();
-    app.auth.remove_self(&caller.user, password).await?;
+    app.auth.remove_self(&caller, password).await?;
 
     let cookies = Cookies::of(&app.config, client.is_https);
     Ok(cookie::with(StatusCode::NO_CONTENT, cookies.cleared()))

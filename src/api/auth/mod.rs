@@ -1,7 +1,9 @@
 //! Accounts: joining, signing in and out, one's sessions, the keys of programs, and users as
 //! administrators see them.
 
+pub mod audit;
 pub mod cookie;
+pub mod export;
 pub mod jwks;
 pub mod keys;
 pub mod me;

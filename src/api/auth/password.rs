@@ -51,9 +51,7 @@ pub async fn change(
         new: wanted.new_password,
         by_cookie: caller.by_cookie,
     };
-    let changed = app
-        .auth
-        .change_password(&caller.user, caller.session, wanted);
+    let changed = app.auth.change_password(&caller, caller.session, wanted);
     let cookies = Cookies::of(&app.config, client.is_https);
     let cookie = changed.await?.map(|new| {
         let token = new.token.expose_secret().to_owned();

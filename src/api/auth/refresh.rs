@@ -63,11 +63,14 @@ pub async fn refresh(
 ) -> Result<Response> {
     let Json(shown) = body.unwrap_or_else(|| Json(Shown::default()));
     if let Some(token) = shown.refresh_token {
-        let refreshed = app.auth.refresh(&token).await?;
+        let refreshed = app.auth.refresh(&token, &client.origin).await?;
         return Ok(Json(FreshTokens::from(&refreshed)).into_response());
     }
     let kept = jar.get(REFRESH).ok_or_else(nothing_shown)?;
-    let refreshed = app.auth.refresh(&kept.value().into()).await?;
+    let refreshed = app
+        .auth
+        .refresh(&kept.value().into(), &client.origin)
+        .await?;
 
     let token = refreshed.refresh_token.expose_secret().to_owned();
     let cookies = Cookies::of(&app.config, client.is_https);

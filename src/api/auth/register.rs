@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::api::kit::client::Client;
 use crate::api::kit::created::Created;
 use crate::api::kit::extract::Json;
 use crate::api::kit::refusals::{BadBody, CannotJoin, Failures};
@@ -44,16 +45,18 @@ pub struct Registered {
         (status = 201, description = "The new account.", body = Registered,
             headers(("Location" = String, description = "Where to ask who one is."))),
         CannotJoin, BadBody, Failures))]
-pub async fn register(app: App, Json(new): Json<NewAccount>) -> Result<Created<Registered>> {
-    let user = app
-        .auth
-        .register(auth::NewAccount {
-            email: new.email,
-            password: new.password,
-            username: new.username,
-            name: new.name,
-        })
-        .await?;
+pub async fn register(
+    app: App,
+    client: Client,
+    Json(new): Json<NewAccount>,
+) -> Result<Created<Registered>> {
+    let wanted = auth::NewAccount {
+        email: new.email,
+        password: new.password,
+        username: new.username,
+        name: new.name,
+    };
+    let user = app.auth.register(wanted, &client.origin).await?;
 
     Ok(Created::at("/api/v1/auth/me", Registered { user }))
 }

@@ -83,8 +83,7 @@ pub async fn log_in(
             login: one_name(asked.email, asked.username)?,
             password: asked.password,
             remember: asked.remember.unwrap_or(true),
-            ip: client.ip,
-            user_agent: client.user_agent,
+            origin: client.origin,
             replacing: presented.map(|cookie| SecretString::from(cookie.value())),
         })
         .await?;
@@ -157,7 +156,7 @@ pub async fn log_out(
     let cookie = in_cookie(&jar, &app.config.cookie.name);
     // A browser may send both, and neither is to open anything from now on.
     for credential in [header, cookie].into_iter().flatten() {
-        app.auth.log_out(&credential).await?;
+        app.auth.log_out(&credential, &client.origin).await?;
     }
 
     let cookies = Cookies::of(&app.config, client.is_https);
@@ -179,10 +178,10 @@ pub async fn log_out_all(
     client: Client,
     jar: CookieJar,
 ) -> Result<Response> {
-    app.auth.end_sessions(&caller.user).await?;
+    app.auth.end_sessions(&caller).await?;
     // Beside a header the cookie may be another user's, and is taken away all the same.
     if let Some(cookie) = in_cookie(&jar, &app.config.cookie.name) {
-        app.auth.log_out(&cookie).await?;
+        app.auth.log_out(&cookie, &client.origin).await?;
     }
 
     let cookies = Cookies::of(&app.config, client.is_https);

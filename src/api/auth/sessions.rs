@@ -54,7 +54,7 @@ pub async fn end(
     client: Client,
     Path(id): Path<SessionId>,
 ) -> Result<Response> {
-    app.auth.end_session(&caller.user, id).await?;
+    app.auth.end_session(&caller, id).await?;
 
     let mut cleared = Vec::new();
     if caller.by_cookie && id == caller.session {

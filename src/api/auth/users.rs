@@ -184,7 +184,7 @@ pub async fn get(
             headers(("Location" = String, description = "Where the user is."))),
         Unauthenticated, NamesTaken, BadBody, Failures))]
 pub async fn create(
-    _admin: Administrator,
+    admin: Administrator,
     app: App,
     Json(new): Json<UserNew>,
 ) -> Result<Created<AdminUser>> {
@@ -204,7 +204,7 @@ pub async fn create(
             tpm: new.tpm,
         },
     };
-    let user = app.auth.create_user(wanted).await?;
+    let user = app.auth.create_user(&admin, wanted).await?;
 
     let location = format!("/api/v1/users/{}", user.id);
     Ok(Created::at(location, user.into()))
@@ -220,7 +220,7 @@ pub async fn create(
     responses((status = 200, description = "The user as it is now.", body = AdminUser),
         Unauthenticated, Missing, UserConflict, BadBody, Failures))]
 pub async fn change(
-    _admin: Administrator,
+    admin: Administrator,
     app: App,
     Path(id): Path<UserId>,
     Json(patch): Json<UserPatch>,
@@ -239,7 +239,7 @@ pub async fn change(
             tpm: patch.tpm,
         },
     };
-    let user = app.auth.change_user(&id, change).await?;
+    let user = app.auth.change_user(&admin, &id, change).await?;
 
     Ok(Json(user.into()))
 }
@@ -252,8 +252,8 @@ pub async fn change(
     params(("id" = UserId, Path, description = "The user's id.")),
     responses((status = 204, description = "The user is gone."), Unauthenticated, Missing,
         LastAdmin, BadParameters, Failures))]
-pub async fn delete(_admin: Administrator, app: App, Path(id): Path<UserId>) -> Result<StatusCode> {
-    app.auth.remove_user(&id).await?;
+pub async fn delete(admin: Administrator, app: App, Path(id): Path<UserId>) -> Result<StatusCode> {
+    app.auth.remove_user(&admin, &id).await?;
 
     Ok(StatusCode::NO_CONTENT)
 }

@@ -7,9 +7,10 @@ use http::header::AUTHORIZATION;
 use http::request::Parts;
 use http::{HeaderMap, HeaderName};
 
+use super::client::Client;
 use super::scoped::insufficient;
 use crate::auth::Credential;
-use crate::domain::{Principal, Role, SessionId};
+use crate::domain::{Actor, Principal, Role, SessionId};
 use crate::error::{Error, Kind, Result};
 use crate::state::App;
 
@@ -27,7 +28,7 @@ pub struct Caller(pub Principal);
 #[derive(Clone, Debug, Deref)]
 pub struct WithSession {
     #[deref]
-    pub principal: Principal,
+    pub actor: Actor,
     pub session: SessionId,
     /// Whether it was shown as a cookie.
     pub by_cookie: bool,
@@ -35,7 +36,7 @@ pub struct WithSession {
 
 /// A caller who administers this service.
 #[derive(Clone, Debug, Deref)]
-pub struct Administrator(pub Principal);
+pub struct Administrator(pub Actor);
 
 impl FromRequestParts<App> for Caller {
     type Rejection = Error;
@@ -75,7 +76,7 @@ impl FromRequestParts<App> for WithSession {
             )
         })?;
         Ok(Self {
-            principal,
+            actor: actor(principal, parts, app).await,
             session,
             by_cookie: in_header(&parts.headers)?.is_none(),
         })
@@ -97,7 +98,15 @@ impl FromRequestParts<App> for Administrator {
         if !principal.is_admin() {
             return Err(insufficient());
         }
-        Ok(Self(principal))
+        Ok(Self(actor(principal, parts, app).await))
+    }
+}
+
+async fn actor(principal: Principal, parts: &mut Parts, app: &App) -> Actor {
+    let Ok(client) = Client::from_request_parts(parts, app).await;
+    Actor {
+        principal,
+        origin: client.origin,
     }
 }
 

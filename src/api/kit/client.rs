@@ -9,6 +9,7 @@ use http::header::USER_AGENT;
 use http::request::Parts;
 
 use crate::config::Network;
+use crate::domain::{Origin, RequestId};
 use crate::state::App;
 
 /// The other end of the connection; the server puts it into each request.
@@ -18,10 +19,7 @@ pub struct Peer(pub SocketAddr);
 /// The machine and program that ask.
 #[derive(Clone, Debug)]
 pub struct Client {
-    /// The last hop that no proxy of ours vouches for.
-    pub ip: Option<IpAddr>,
-    /// At most 256 characters, without control characters.
-    pub user_agent: Option<String>,
+    pub origin: Origin,
     /// Whether a browser sees us under https.
     pub is_https: bool,
 }
@@ -40,17 +38,19 @@ impl FromRequestParts<App> for Client {
             Some(url) => url.scheme() == "https",
             None => is_proxied && forwarded_scheme(&parts.headers) == Some("https"),
         };
-        Ok(Self {
-            ip: peer.map(|peer| {
-                if is_proxied {
-                    behind(peer, &parts.headers, proxies)
-                } else {
-                    peer
-                }
-            }),
+        let ip = peer.map(|peer| {
+            if is_proxied {
+                behind(peer, &parts.headers, proxies)
+            } else {
+                peer
+            }
+        });
+        let origin = Origin {
+            ip,
             user_agent: user_agent(&parts.headers),
-            is_https,
-        })
+            request_id: parts.extensions.get::<RequestId>().cloned(),
+        };
+        Ok(Self { origin, is_https })
     }
 }
 

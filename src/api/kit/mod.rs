@@ -13,3 +13,4 @@ pub mod page;
 pub mod problem;
 pub mod refusals;
 pub mod scoped;
+pub mod until;

@@ -6,6 +6,7 @@ use utoipa::{IntoParams, ToSchema};
 use crate::api::kit::extract::{Json, Query, broken};
 use crate::api::kit::refusals::{BadParameters, Failures, Unauthenticated};
 use crate::api::kit::scoped::{Scoped, UsageRead};
+use crate::api::kit::until::until;
 use crate::domain::{Grouping, Principal, Sums, Ts, UsageRow, UserId};
 use crate::error::{Error, Field, Location, Result};
 use crate::state::App;
@@ -104,7 +105,7 @@ pub async fn get(
 fn span(caller: &Principal, asked: &Asked, now: Ts) -> Result<Span> {
     let user = whose(caller, asked)?;
     let until = match &asked.to {
-        Some(text) => end(text)?,
+        Some(text) => until(text)?,
         None => now.plus(std::time::Duration::from_micros(1)),
     };
     let from = asked.from.unwrap_or_else(|| until.plus_days(-30));
@@ -116,19 +117,6 @@ fn span(caller: &Principal, asked: &Asked, now: Ts) -> Result<Span> {
         return Err(breaks("from", "out_of_range", rule));
     }
     Ok(Span { user, from, until })
-}
-
-/// A day is meant to its end.
-fn end(text: &str) -> Result<Ts> {
-    let moment = Ts::parse(text).ok_or_else(|| {
-        let rule = "must be a time in RFC 3339, such as 2026-01-31T12:00:00Z, or a day";
-        breaks("to", "invalid", rule)
-    })?;
-    Ok(if text.len() == 10 {
-        moment.plus_days(1)
-    } else {
-        moment
-    })
 }
 
 fn whose(caller: &Principal, asked: &Asked) -> Result<Option<UserId>> {

@@ -3,8 +3,9 @@
 use sqlx::types::Json;
 
 use super::{check_models, check_scopes, expiry, shown, without_doubles};
+use crate::auth::audit::Note;
 use crate::auth::{Auth, NewCaps};
-use crate::domain::{ApiKey, KeyId, Name, Patch, Principal, Scope, Scopes, Ts};
+use crate::domain::{Actor, ApiKey, Event, KeyId, Name, Patch, Principal, Scope, Scopes, Ts};
 use crate::error::{Error, Result};
 use crate::store::vault::keys::{self, Kept};
 
@@ -24,14 +25,10 @@ pub struct KeyChange {
 impl Auth {
     /// Changes one of the owner's keys. It counts from the key's next request on, at other replicas
     /// within five seconds.
-    pub async fn change_key(
-        &self,
-        owner: &Principal,
-        id: KeyId,
-        change: KeyChange,
-    ) -> Result<ApiKey> {
+    pub async fn change_key(&self, owner: &Actor, id: KeyId, change: KeyChange) -> Result<ApiKey> {
         let now = self.now();
         change.check(owner, now)?;
+        let names = change.said();
         let mut tx = self.0.vault.write().await?;
         let kept = keys::hold(&mut tx, &owner.user, id)
             .await?
@@ -40,6 +37,10 @@ impl Auth {
         keys::change(&mut tx, &owner.user, &changed).await?;
         tx.commit().await?;
         self.0.seen.revoke(&owner.user);
+        let note = Note::by(owner, Event::KeyUpdated)
+            .with("key_id", id.to_string())
+            .with("changed", names);
+        self.note(note).await;
         Ok(shown(changed))
     }
 }
@@ -51,6 +52,18 @@ impl KeyChange {
         check_models(self.models.as_ref().value().map(Vec::as_slice))?;
         self.caps.check()?;
         expiry(self.expires_at.value(), now).map(drop)
+    }
+
+    fn said(&self) -> Vec<&'static str> {
+        let fields = [
+            ("name", self.name.is_some()),
+            ("scopes", self.scopes.is_said()),
+            ("models", self.models.is_said()),
+            ("caps", self.caps.is_said()),
+            ("expires_at", self.expires_at.is_said()),
+        ];
+        let said = fields.into_iter().filter(|(_, is_said)| *is_said);
+        said.map(|(name, _)| name).collect()
     }
 
     /// What comes out of a key as it was.

@@ -9,7 +9,10 @@ use secrecy::{ExposeSecret, SecretString};
 use sqlx::types::Json;
 
 use super::{Auth, caps, invalid, refused};
-use crate::domain::{ApiKey, FlatCaps, KeyId, Name, Principal, Scope, Scopes, Ts, UserId};
+use crate::auth::audit::Note;
+use crate::domain::{
+    Actor, ApiKey, Event, FlatCaps, KeyId, Name, Principal, Scope, Scopes, Ts, UserId,
+};
 use crate::error::{Error, Result};
 use crate::store::vault::keys::{self, Kept};
 
@@ -30,7 +33,7 @@ pub struct NewKey {
 }
 
 /// How many keys one user may have, expired ones too.
-const MOST_KEYS: i64 = 100;
+pub(super) const MOST_KEYS: i64 = 100;
 const MOST_MODELS: usize = 100;
 const LONGEST_MODEL: usize = 200;
 const LIFETIME_DAYS: i64 = 90;
@@ -40,11 +43,7 @@ const USED_EVERY: Duration = Duration::from_mins(1);
 
 impl Auth {
     /// A new key and its text, which is shown this once.
-    pub async fn create_key(
-        &self,
-        owner: &Principal,
-        new: NewKey,
-    ) -> Result<(ApiKey, SecretString)> {
+    pub async fn create_key(&self, owner: &Actor, new: NewKey) -> Result<(ApiKey, SecretString)> {
         check_scopes(owner, new.scopes.as_deref())?;
         check_models(new.models.as_deref())?;
         let caps = caps::of_new(new.caps)?;
@@ -68,6 +67,8 @@ impl Auth {
             last_used_at: None,
         };
         self.keep(&kept).await?;
+        let note = Note::by(owner, Event::KeyCreated).with("key_id", kept.id.to_string());
+        self.note(note).await;
         Ok((shown(kept), secret))
     }
 
@@ -88,12 +89,17 @@ impl Auth {
         kept.map(shown).ok_or_else(|| Error::not_found("key"))
     }
 
-    pub async fn remove_key(&self, owner: &UserId, id: KeyId) -> Result<()> {
+    pub async fn remove_key(&self, owner: &Actor, id: KeyId) -> Result<()> {
         let mut tx = self.0.vault.write().await?;
-        let removed = keys::remove(&mut tx, owner, id).await?;
+        let removed = keys::remove(&mut tx, &owner.user, id).await?;
         tx.commit().await?;
-        self.0.seen.revoke(owner);
-        removed.then_some(()).ok_or_else(|| Error::not_found("key"))
+        self.0.seen.revoke(&owner.user);
+        if !removed {
+            return Err(Error::not_found("key"));
+        }
+        let note = Note::by(owner, Event::KeyDeleted).with("key_id", id.to_string());
+        self.note(note).await;
+        Ok(())
     }
 
     /// The key that was kept under this text, unless it is over.
@@ -186,7 +192,7 @@ fn without_doubles<T: PartialEq>(list: Vec<T>) -> Vec<T> {
     })
 }
 
-fn shown(kept: Kept) -> ApiKey {
+pub(super) fn shown(kept: Kept) -> ApiKey {
     ApiKey {
         id: kept.id,
         name: kept.name,

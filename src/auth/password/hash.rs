@@ -4,9 +4,14 @@ use std::hint::black_box;
 use std::ops::RangeInclusive;
 
 use argon2::password_hash::phc::PasswordHash;
-use argon2::{ARGON2ID_IDENT, Argon2, Params, PasswordHasher, PasswordVerifier, Version};
+use argon2::{
+    ARGON2ID_IDENT, Argon2, Params, ParamsBuilder, PasswordHasher, PasswordVerifier, Version,
+};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD_NO_PAD;
 
 use super::PasswordAlgorithm;
+use super::pepper::{Pepper, Peppers};
 use crate::error::{Error, Result};
 
 /// Of what bcrypt makes new hashes.
@@ -28,106 +33,135 @@ pub(in crate::auth) enum Verdict {
     Outdated,
 }
 
-/// A new hash with a salt of its own: a PHC string, or bcrypt's `$2b$…`.
-pub(super) fn make(password: &str, algorithm: PasswordAlgorithm) -> Result<String> {
-    match algorithm {
-        PasswordAlgorithm::Argon2id => Argon2::default()
-            .hash_password(password.as_bytes())
-            .map(|hash| hash.to_string())
-            .map_err(Error::internal),
-        PasswordAlgorithm::Bcrypt => {
-            bcrypt::non_truncating_hash(password, BCRYPT_COST).map_err(Error::internal)
-        }
-    }
+/// How passwords are hashed, and what is mixed into them.
+#[derive(Clone, Debug)]
+pub(super) struct Way {
+    pub(super) algorithm: PasswordAlgorithm,
+    pub(super) peppers: Peppers,
 }
 
-/// How every new hash begins, up to its salt.
-pub(super) fn opening(algorithm: PasswordAlgorithm) -> String {
-    match algorithm {
-        PasswordAlgorithm::Argon2id => format!(
-            "$argon2id$v={}$m={},t={},p={}$",
+/// A hash that is well formed, within bounds, and of a pepper of ours.
+enum Stored<'a> {
+    Argon2(Box<PasswordHash>, Params, Option<&'a Pepper>),
+    Bcrypt(&'a str, u32),
+}
+
+impl Way {
+    /// A new hash with a salt of its own: a PHC string, or bcrypt's `$2b$…`.
+    pub(super) fn make(&self, password: &str) -> Result<String> {
+        match self.algorithm {
+            PasswordAlgorithm::Argon2id => {
+                let argon2 = Argon2::from(self.params()?);
+                let made = match self.peppers.current() {
+                    Some(pepper) => argon2.hash_password(pepper.mix(password).as_ref()),
+                    None => argon2.hash_password(password.as_bytes()),
+                };
+                made.map(|hash| hash.to_string()).map_err(Error::internal)
+            }
+            PasswordAlgorithm::Bcrypt => {
+                bcrypt::non_truncating_hash(password, BCRYPT_COST).map_err(Error::internal)
+            }
+        }
+    }
+
+    /// How every new hash begins, up to its salt.
+    pub(super) fn opening(&self) -> String {
+        if self.algorithm == PasswordAlgorithm::Bcrypt {
+            return format!("$2b${BCRYPT_COST:02}$");
+        }
+        let name = match self.peppers.current() {
+            Some(pepper) => format!(",keyid={}", STANDARD_NO_PAD.encode(pepper.name())),
+            None => String::new(),
+        };
+        format!(
+            "$argon2id$v={}$m={},t={},p={}{name}$",
             u32::from(Version::default()),
             Params::DEFAULT_M_COST,
             Params::DEFAULT_T_COST,
             Params::DEFAULT_P_COST
-        ),
-        PasswordAlgorithm::Bcrypt => format!("$2b${BCRYPT_COST:02}$"),
+        )
     }
-}
 
-/// Checks a password; without a usable hash the `dummy` is checked instead, for the same time.
-pub(super) fn check(
-    password: &str,
-    stored: Option<&str>,
-    dummy: &str,
-    algorithm: PasswordAlgorithm,
-) -> Verdict {
-    let usable = stored
-        .and_then(Stored::parse)
-        .filter(|hash| hash.can_be_of(password));
-    match usable {
-        Some(hash) if !hash.matches(password) => Verdict::Wrong,
-        Some(hash) if hash.is_current(algorithm) => Verdict::Right,
-        Some(_) => Verdict::Outdated,
-        None => {
-            black_box(Stored::parse(dummy).is_some_and(|hash| hash.matches(password)));
-            Verdict::Wrong
+    /// Checks a password; without a usable hash the `dummy` is checked instead, for the same time.
+    pub(super) fn check(&self, password: &str, stored: Option<&str>, dummy: &str) -> Verdict {
+        let usable = stored
+            .and_then(|text| self.parse(text))
+            .filter(|hash| hash.can_be_of(password));
+        match usable {
+            Some(hash) if !hash.matches(password) => Verdict::Wrong,
+            Some(hash) if self.is_todays(&hash) => Verdict::Right,
+            Some(_) => Verdict::Outdated,
+            None => {
+                black_box(self.parse(dummy).is_some_and(|hash| hash.matches(password)));
+                Verdict::Wrong
+            }
         }
     }
-}
 
-/// A hash that is well formed and within bounds.
-enum Stored<'a> {
-    Argon2(Box<PasswordHash>, Params),
-    Bcrypt(&'a str, u32),
-}
+    fn params(&self) -> Result<Params> {
+        let mut params = ParamsBuilder::new();
+        if let Some(pepper) = self.peppers.current() {
+            params.keyid(pepper.id());
+        }
+        params.build().map_err(Error::internal)
+    }
 
-impl<'a> Stored<'a> {
-    fn parse(text: &'a str) -> Option<Self> {
+    fn parse<'a>(&'a self, text: &'a str) -> Option<Stored<'a>> {
         if text.starts_with("$2") {
             let cost = text.parse::<bcrypt::HashParts>().ok()?.get_cost();
             return BCRYPT_COSTS
                 .contains(&cost)
-                .then_some(Self::Bcrypt(text, cost));
+                .then_some(Stored::Bcrypt(text, cost));
         }
         let hash = PasswordHash::new(text).ok()?;
         let params = Params::try_from(&hash).ok()?;
         let bounded = params.m_cost() <= MOST_MEMORY_KIB
             && params.t_cost() <= MOST_PASSES
             && params.p_cost() <= MOST_LANES;
-        bounded.then(|| Self::Argon2(Box::new(hash), params))
+        let pepper = match params.keyid() {
+            [] => None,
+            name => Some(self.peppers.named(name)?),
+        };
+        bounded.then(|| Stored::Argon2(Box::new(hash), params, pepper))
     }
 
-    /// Bcrypt reads 72 bytes: a longer password could be right without being the same.
-    fn can_be_of(&self, password: &str) -> bool {
-        matches!(self, Self::Argon2(..)) || password.len() <= BCRYPT_LONGEST + 1
-    }
-
-    fn matches(&self, password: &str) -> bool {
-        match self {
-            Self::Argon2(hash, _) => Argon2::default()
-                .verify_password(password.as_bytes(), hash.as_ref())
-                .is_ok(),
-            Self::Bcrypt(hash, _) => bcrypt::verify(password, hash).unwrap_or(false),
-        }
-    }
-
-    fn is_current(&self, algorithm: PasswordAlgorithm) -> bool {
-        match (self, algorithm) {
-            (Self::Argon2(hash, params), PasswordAlgorithm::Argon2id) => {
+    fn is_todays(&self, stored: &Stored<'_>) -> bool {
+        match (stored, self.algorithm) {
+            (Stored::Argon2(hash, params, pepper), PasswordAlgorithm::Argon2id) => {
                 let same_cost = (params.m_cost(), params.t_cost(), params.p_cost())
                     == (
                         Params::DEFAULT_M_COST,
                         Params::DEFAULT_T_COST,
                         Params::DEFAULT_P_COST,
                     );
+                let same_pepper =
+                    pepper.map(Pepper::name) == self.peppers.current().map(Pepper::name);
                 hash.algorithm == ARGON2ID_IDENT
                     && hash.version == Some(Version::default().into())
                     && params.output_len() == Some(Params::DEFAULT_OUTPUT_LEN)
                     && same_cost
+                    && same_pepper
             }
-            (Self::Bcrypt(_, cost), PasswordAlgorithm::Bcrypt) => *cost == BCRYPT_COST,
+            (Stored::Bcrypt(_, cost), PasswordAlgorithm::Bcrypt) => *cost == BCRYPT_COST,
             _ => false,
+        }
+    }
+}
+
+impl Stored<'_> {
+    /// Bcrypt reads 72 bytes: a longer password could be right without being the same.
+    fn can_be_of(&self, password: &str) -> bool {
+        matches!(self, Self::Argon2(..)) || password.len() <= BCRYPT_LONGEST + 1
+    }
+
+    fn matches(&self, password: &str) -> bool {
+        let verify = |hash: &PasswordHash, input: &[u8]| {
+            Argon2::default().verify_password(input, hash).is_ok()
+        };
+        match self {
+            Self::Argon2(hash, _, Some(pepper)) => verify(hash, pepper.mix(password).as_ref()),
+            Self::Argon2(hash, _, None) => verify(hash, password.as_bytes()),
+            Self::Bcrypt(hash, _) => bcrypt::verify(password, hash).unwrap_or(false),
         }
     }
 }
@@ -138,9 +172,62 @@ mod tests {
 
     const PASSWORD: &str = "plum tree, river";
 
+    fn way(algorithm: PasswordAlgorithm) -> Way {
+        Way {
+            algorithm,
+            peppers: Peppers::default(),
+        }
+    }
+
+    fn peppered(current: Option<&str>, previous: Option<&str>) -> Way {
+        let (current, previous) = (current.map(Into::into), previous.map(Into::into));
+        Way {
+            algorithm: PasswordAlgorithm::Argon2id,
+            peppers: Peppers::new(current.as_ref(), previous.as_ref()).unwrap(),
+        }
+    }
+
     fn verdict(stored: &str) -> Verdict {
-        let dummy = weak_argon2("dummy");
-        check(PASSWORD, Some(stored), &dummy, PasswordAlgorithm::Argon2id)
+        by(&way(PasswordAlgorithm::Argon2id), stored)
+    }
+
+    fn by(way: &Way, stored: &str) -> Verdict {
+        way.check(PASSWORD, Some(stored), &weak_argon2("dummy"))
+    }
+
+    #[test]
+    fn a_peppered_hash_is_checked_by_its_pepper_alone() {
+        let ours = peppered(Some("a pepper of many characters"), None);
+        let theirs = peppered(Some("another pepper"), None);
+        let hash = ours.make(PASSWORD).unwrap();
+
+        assert!(
+            hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1,keyid="),
+            "{hash}"
+        );
+        assert!(hash.starts_with(&ours.opening()), "{hash}");
+        assert_eq!(by(&ours, &hash), Verdict::Right);
+        assert_eq!(by(&theirs, &hash), Verdict::Wrong);
+        assert_eq!(by(&way(PasswordAlgorithm::Argon2id), &hash), Verdict::Wrong);
+        // Without its name it is the hash of something else.
+        let (head, tail) = hash.split_once(",keyid=").unwrap();
+        let unnamed = format!("{head}{}", &tail[tail.find('$').unwrap()..]);
+        assert_eq!(by(&ours, &unnamed), Verdict::Wrong);
+    }
+
+    #[test]
+    fn hashes_from_before_a_pepper_are_right_but_outdated() {
+        let before = way(PasswordAlgorithm::Argon2id).make(PASSWORD).unwrap();
+        let first = peppered(Some("first"), None).make(PASSWORD).unwrap();
+        let second = peppered(Some("second"), Some("first"));
+
+        assert_eq!(by(&second, &before), Verdict::Outdated);
+        assert_eq!(by(&second, &first), Verdict::Outdated);
+        assert_eq!(by(&second, &second.make(PASSWORD).unwrap()), Verdict::Right);
+        assert_eq!(
+            by(&peppered(None, Some("first")), &first),
+            Verdict::Outdated
+        );
     }
 
     fn weak_argon2(password: &str) -> String {
@@ -153,32 +240,36 @@ mod tests {
 
     #[test]
     fn a_new_hash_is_argon2id_with_the_recommended_cost() {
-        let hash = make(PASSWORD, PasswordAlgorithm::Argon2id).unwrap();
+        let hash = way(PasswordAlgorithm::Argon2id).make(PASSWORD).unwrap();
 
         assert!(
             hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"),
             "{hash}"
         );
         assert_eq!(verdict(&hash), Verdict::Right);
-        assert_ne!(hash, make(PASSWORD, PasswordAlgorithm::Argon2id).unwrap());
+        assert_ne!(
+            hash,
+            way(PasswordAlgorithm::Argon2id).make(PASSWORD).unwrap()
+        );
     }
 
     #[test]
     fn bcrypt_by_choice_costs_twelve() {
-        let hash = make(PASSWORD, PasswordAlgorithm::Bcrypt).unwrap();
+        let bcrypt_way = way(PasswordAlgorithm::Bcrypt);
+        let hash = bcrypt_way.make(PASSWORD).unwrap();
         let dummy = bcrypt::hash("dummy", 4).unwrap();
 
         assert!(hash.starts_with("$2b$12$"), "{hash}");
-        let checked = check(PASSWORD, Some(&hash), &dummy, PasswordAlgorithm::Bcrypt);
+        let checked = bcrypt_way.check(PASSWORD, Some(&hash), &dummy);
         assert_eq!(checked, Verdict::Right);
     }
 
     #[test]
     fn it_is_known_how_a_new_hash_begins() {
         for algorithm in [PasswordAlgorithm::Argon2id, PasswordAlgorithm::Bcrypt] {
-            let hash = make(PASSWORD, algorithm).unwrap();
+            let hash = way(algorithm).make(PASSWORD).unwrap();
 
-            assert!(hash.starts_with(&opening(algorithm)), "{hash}");
+            assert!(hash.starts_with(&way(algorithm).opening()), "{hash}");
         }
     }
 
@@ -204,7 +295,8 @@ mod tests {
         other.replace_range(75..76, "y");
 
         for password in [long, other] {
-            let checked = check(&password, Some(&hash), &dummy, PasswordAlgorithm::Bcrypt);
+            let bcrypt = way(PasswordAlgorithm::Bcrypt);
+            let checked = bcrypt.check(&password, Some(&hash), &dummy);
             assert_eq!(checked, Verdict::Wrong);
         }
     }

@@ -2,6 +2,7 @@
 
 mod floor;
 mod hash;
+mod pepper;
 mod pool;
 mod rules;
 
@@ -14,6 +15,7 @@ use tokio::sync::OnceCell;
 use tokio::time::Instant;
 use zeroize::Zeroizing;
 
+use self::hash::Way;
 use self::pool::Pool;
 use self::rules::Rules;
 use super::random;
@@ -22,6 +24,7 @@ use crate::error::Result;
 
 pub(super) use self::floor::Floor;
 pub(super) use self::hash::Verdict;
+pub(super) use self::pepper::Peppers;
 
 /// How new passwords are hashed. Hashes of either kind are checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,6 +38,7 @@ pub enum PasswordAlgorithm {
 /// Sets and checks passwords.
 pub(super) struct Passwords {
     rules: Rules,
+    way: Way,
     pool: Pool,
     /// What is checked where there is no hash, so that nobody can tell by the time it takes.
     dummy: OnceCell<String>,
@@ -61,13 +65,19 @@ impl<'a> About<'a> {
 }
 
 impl Passwords {
-    pub(super) fn new(algorithm: PasswordAlgorithm, least: usize, product: String) -> Self {
+    pub(super) fn new(
+        algorithm: PasswordAlgorithm,
+        peppers: Peppers,
+        least: usize,
+        product: String,
+    ) -> Self {
         Self {
             rules: Rules {
                 least,
                 algorithm,
                 product,
             },
+            way: Way { algorithm, peppers },
             pool: Pool::new(),
             dummy: OnceCell::new(),
         }
@@ -98,7 +108,7 @@ impl Passwords {
 
     /// How every hash of today's begins.
     pub(super) fn opening(&self) -> String {
-        hash::opening(self.rules.algorithm)
+        self.way.opening()
     }
 
     /// The floor under refusals where there is a hash like `other` beside today's.
@@ -111,10 +121,10 @@ impl Passwords {
     /// How long a check takes on this machine.
     async fn timed(&self, stored: Option<String>) -> Result<Duration> {
         let dummy = self.dummy().await?.to_owned();
-        let algorithm = self.rules.algorithm;
+        let way = self.way.clone();
         let work = move || {
             let began = Instant::now();
-            hash::check("a guess", stored.as_deref(), &dummy, algorithm);
+            way.check("a guess", stored.as_deref(), &dummy);
             began.elapsed()
         };
         self.pool.run(work).await
@@ -131,10 +141,10 @@ impl Passwords {
         let Some(normal) = rules::normalised(password) else {
             return Ok((Verdict::Wrong, Instant::now()));
         };
-        let algorithm = self.rules.algorithm;
+        let way = self.way.clone();
         let work = move || {
             let began = Instant::now();
-            let verdict = hash::check(&normal, stored.as_deref(), &dummy, algorithm);
+            let verdict = way.check(&normal, stored.as_deref(), &dummy);
             (verdict, began)
         };
         self.pool.run(work).await
@@ -161,9 +171,7 @@ impl Passwords {
     }
 
     async fn hash(&self, normal: Zeroizing<String>) -> Result<String> {
-        let algorithm = self.rules.algorithm;
-        self.pool
-            .run(move || hash::make(&normal, algorithm))
-            .await?
+        let way = self.way.clone();
+        self.pool.run(move || way.make(&normal)).await?
     }
 }

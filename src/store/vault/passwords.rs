@@ -14,6 +14,14 @@ pub async fn of(conn: &mut Conn<Vault>, user: &UserId) -> Result<Option<String>>
         .fetch_optional(c))?)
 }
 
+/// Since when the user has this password.
+pub async fn changed_at(conn: &mut Conn<Vault>, user: &UserId) -> Result<Option<Ts>> {
+    const SQL: &str = "SELECT changed_at FROM passwords WHERE user_id = $1";
+    Ok(on!(conn, |c| sqlx::query_scalar::<_, Ts>(SQL)
+        .bind(user)
+        .fetch_optional(c))?)
+}
+
 /// A hash that does not begin like `usual`, if there is one: the bcrypt hash of the highest cost,
 /// or any where there is no bcrypt.
 pub async fn unlike(conn: &mut Conn<Vault>, usual: &str) -> Result<Option<String>> {

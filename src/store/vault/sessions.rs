@@ -2,7 +2,7 @@
 
 use futures_util::TryFutureExt;
 
-use crate::domain::{SessionId, Ts, UserId};
+use crate::domain::{SessionId, Ts, User, UserId};
 use crate::error::Result;
 use crate::store::{Conn, Tx, Vault};
 
@@ -26,13 +26,27 @@ pub struct Session {
     pub refreshed_at: Ts,
     /// When refreshing ends unless it is done before.
     pub refresh_until: Ts,
+    /// Which standing of its user it belongs to. None: it began before that was kept.
+    pub token_version: Option<i64>,
+}
+
+impl Session {
+    /// Whether the user is still as they were when they signed in: of the same role, status and
+    /// password, but for one that they have set themselves.
+    pub fn is_of(&self, user: &User) -> bool {
+        self.user_id == user.id
+            && self
+                .token_version
+                .is_none_or(|version| version == user.token_version)
+    }
 }
 
 pub async fn add(tx: &mut Tx<Vault>, session: &Session) -> Result<()> {
     const SQL: &str = "INSERT INTO sessions (id, user_id, token_hash, remember, created_at,
                                              last_seen_at, expires_at, ip, user_agent,
-                                             refresh_counter, refreshed_at, refresh_until)
-                       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
+                                             refresh_counter, refreshed_at, refresh_until,
+                                             token_version)
+                       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)";
     on!(tx, |c| sqlx::query(SQL)
         .bind(session.id)
         .bind(&session.user_id)
@@ -46,6 +60,7 @@ pub async fn add(tx: &mut Tx<Vault>, session: &Session) -> Result<()> {
         .bind(session.refresh_counter)
         .bind(session.refreshed_at)
         .bind(session.refresh_until)
+        .bind(session.token_version)
         .execute(c)
         .map_ok(drop))?;
     Ok(())
@@ -55,7 +70,7 @@ pub async fn add(tx: &mut Tx<Vault>, session: &Session) -> Result<()> {
 pub async fn live(conn: &mut Conn<Vault>, id: SessionId, now: Ts) -> Result<Option<Session>> {
     const SQL: &str = "SELECT id, user_id, token_hash, remember, created_at, last_seen_at,
                               expires_at, ip, user_agent, refresh_counter, refreshed_at,
-                              refresh_until
+                              refresh_until, token_version
                        FROM sessions WHERE id = $1 AND (expires_at > $2 OR refresh_until > $2)";
     Ok(on!(conn, |c| sqlx::query_as::<_, Session>(SQL)
         .bind(id)
@@ -71,7 +86,7 @@ pub async fn live_by_token(
 ) -> Result<Option<Session>> {
     const SQL: &str = "SELECT id, user_id, token_hash, remember, created_at, last_seen_at,
                               expires_at, ip, user_agent, refresh_counter, refreshed_at,
-                              refresh_until
+                              refresh_until, token_version
                        FROM sessions WHERE token_hash = $1 AND expires_at > $2";
     Ok(on!(conn, |c| sqlx::query_as::<_, Session>(SQL)
         .bind(hash)
@@ -83,7 +98,7 @@ pub async fn live_by_token(
 pub async fn live_of(conn: &mut Conn<Vault>, user: &UserId, now: Ts) -> Result<Vec<Session>> {
     const SQL: &str = "SELECT id, user_id, token_hash, remember, created_at, last_seen_at,
                               expires_at, ip, user_agent, refresh_counter, refreshed_at,
-                              refresh_until
+                              refresh_until, token_version
                        FROM sessions
                        WHERE user_id = $1 AND (expires_at > $2 OR refresh_until > $2)
                        ORDER BY id DESC";
@@ -126,10 +141,14 @@ pub async fn rotate(
     Ok(changed == 1)
 }
 
-pub async fn remove(tx: &mut Tx<Vault>, id: SessionId) -> Result<()> {
+/// Ends a login. False if there is none with this id.
+pub async fn remove(tx: &mut Tx<Vault>, id: SessionId) -> Result<bool> {
     const SQL: &str = "DELETE FROM sessions WHERE id = $1";
-    on!(tx, |c| sqlx::query(SQL).bind(id).execute(c).map_ok(drop))?;
-    Ok(())
+    let gone = on!(tx, |c| sqlx::query(SQL)
+        .bind(id)
+        .execute(c)
+        .map_ok(|done| done.rows_affected()))?;
+    Ok(gone == 1)
 }
 
 /// Ends one login of the user. False if there is none with this id, or if it is over.

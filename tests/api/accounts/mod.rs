@@ -1,7 +1,9 @@
 //! Accounts over HTTP: joining, signing in and out, and how long that lasts.
 
 mod administrators;
+mod audit;
 mod cookies;
+mod export;
 mod jwks;
 mod login;
 mod logout;
