@@ -20,6 +20,13 @@ pub(super) fn token() -> Result<SecretString> {
     Ok(URL_SAFE_NO_PAD.encode(bytes.as_ref()).into())
 }
 
+/// Random bytes that are no secret, as those of a salt.
+pub(super) fn bytes<const N: usize>() -> Result<[u8; N]> {
+    let mut bytes = [0; N];
+    fill(&mut bytes)?;
+    Ok(bytes)
+}
+
 /// `length` random digits of base 62.
 pub(super) fn base62(length: usize) -> Result<Zeroizing<String>> {
     let mut digits = Zeroizing::new(String::with_capacity(length));

@@ -13,6 +13,7 @@
 mod budgets;
 mod connections;
 mod first_start;
+mod logins;
 mod logs;
 mod metrics;
 mod open_work;

@@ -2,9 +2,10 @@
 
 use serde_json::json;
 
-use crate::support::{Client, PASSWORD, Place, Reply, Running, Upstream, question};
+use crate::support::{Client, PASSWORD, Place, Reply, Running, Schema, Upstream, question};
 
 const SECRET_KEY: &str = "a-signing-key-of-more-than-32-bytes-for-this-test";
+const PEPPER: &str = "a-pepper-of-more-than-32-bytes-for-this-test-too";
 const UPSTREAM_KEY: &str = "sk-upstream-0123456789abcdef";
 
 /// One of everything that a user does, well and badly. All the secrets that were said.
@@ -26,17 +27,41 @@ async fn live_a_session(anyone: &Client) -> Vec<String> {
         .get("/api/v1/auth/me")
         .await;
     go_wrong(anyone, &token, &key).await;
+    let mut secrets = renew(anyone, &login).await;
     ada.post("/api/v1/auth/logout", json!({})).await;
     let value = cookie.split_once('=').unwrap().1.to_owned();
-    let secrets = [
+    let said = [
         &token,
         &value,
         &key,
         PASSWORD,
         "hunter2-hunter2",
         SECRET_KEY,
+        PEPPER,
     ];
-    secrets.iter().map(|secret| (*secret).to_owned()).collect()
+    secrets.extend(said.iter().map(|secret| (*secret).to_owned()));
+    secrets
+}
+
+/// Other tokens, another password, another cookie, and a copy of everything. What was said.
+async fn renew(anyone: &Client, login: &Reply) -> Vec<String> {
+    let mut secrets = vec![login.refresh_token()];
+    for _ in 0..2 {
+        let shown = json!({"refresh_token": secrets.last()});
+        let next = anyone.post("/api/v1/auth/refresh", shown).await;
+        secrets.extend([next.token(), next.refresh_token()]);
+    }
+    let by_cookie = anyone.clone().header("cookie", &login.cookie());
+    let change = json!({"current_password": PASSWORD, "new_password": "another-hunter-of-wolves"});
+    let changed = by_cookie.post("/api/v1/auth/change-password", change).await;
+    assert_eq!(changed.status, 204, "{changed:?}");
+    let cookie = changed.cookie();
+    let copy = anyone.clone().header("cookie", &cookie);
+    let copy = copy.get("/api/v1/auth/me/export").await;
+    assert_eq!(copy.status, 200, "{copy:?}");
+    let cookie = cookie.split_once('=').unwrap().1.to_owned();
+    secrets.extend([cookie, "another-hunter-of-wolves".to_owned()]);
+    secrets
 }
 
 /// What is refused is told with least care.
@@ -101,7 +126,11 @@ async fn logs_nothing_of(level: (&str, &str), client: fn(&Running) -> Client) {
     let upstream = Upstream::whole().await;
     let settings = [
         upstream.settings().as_slice(),
-        &[level, ("SECRET_KEY", SECRET_KEY)],
+        &[
+            level,
+            ("SECRET_KEY", SECRET_KEY),
+            ("PASSWORD_PEPPER", PEPPER),
+        ],
     ]
     .concat();
     let server = place.serve(&settings).await;
@@ -119,20 +148,29 @@ async fn logs_nothing_of(level: (&str, &str), client: fn(&Running) -> Client) {
     assert_eq!(server.complaints(), "");
 }
 
+/// In every form that a database might choose: as text, without the prefix that all keys share, and
+/// as the digits of its bytes.
+fn in_any_form(secrets: Vec<String>) -> Vec<String> {
+    let mut forms = Vec::new();
+    for secret in secrets {
+        let bare = secret.strip_prefix("sk-cg-").map(str::to_owned);
+        let digits = secret.bytes().map(|byte| format!("{byte:02x}"));
+        forms.push(digits.collect());
+        forms.extend(bare);
+        forms.push(secret);
+    }
+    forms
+}
+
 #[tokio::test]
 async fn a_stolen_copy_of_the_files_holds_nothing_to_sign_in_with() {
     let place = Place::new();
-    let server = place.serve(&[("SECRET_KEY", SECRET_KEY)]).await;
+    let settings = [("SECRET_KEY", SECRET_KEY), ("PASSWORD_PEPPER", PEPPER)];
+    let server = place.serve(&settings).await;
 
     let mut secrets = live_a_session(&server.client()).await;
-    secrets.extend(["wombat"].map(str::to_owned));
-    // Without the prefix that all keys share, and in the forms that a driver might choose.
-    let bare: Vec<_> = secrets
-        .iter()
-        .filter_map(|key| key.strip_prefix("sk-cg-"))
-        .collect();
-    let bare: Vec<_> = bare.into_iter().map(str::to_owned).collect();
-    secrets.extend(bare);
+    secrets.push("wombat".to_owned());
+    let secrets = in_any_form(secrets);
 
     let mut files = 0;
     for entry in std::fs::read_dir(place.path("data")).unwrap() {
@@ -145,6 +183,32 @@ async fn a_stolen_copy_of_the_files_holds_nothing_to_sign_in_with() {
     server.stop().await;
     for file in ["concierge.db", "credentials.db"] {
         let bytes = std::fs::read(place.path("data").join(file)).unwrap();
+        assert!(memchr::memmem::find(&bytes, b"CREATE TABLE").is_some());
         assert_holds_none(file, &bytes, &secrets);
     }
+}
+
+#[tokio::test]
+async fn a_dump_of_the_database_holds_nothing_to_sign_in_with() {
+    let Some(schema) = Schema::create().await else {
+        return;
+    };
+    let place = Place::new();
+    let settings = [
+        ("DATABASE_URL", schema.url()),
+        ("SECRET_KEY", SECRET_KEY),
+        ("PASSWORD_PEPPER", PEPPER),
+    ];
+    let server = place.serve(&settings).await;
+
+    let mut secrets = live_a_session(&server.client()).await;
+    secrets.push("wombat".to_owned());
+    let dump = schema.dump().await;
+
+    for table in ["passwords", "sessions", "api_keys", "audit", "ledger"] {
+        assert!(dump.contains(table), "{table}");
+    }
+    assert!(dump.contains("ada@example.com") && dump.contains("$argon2id$"));
+    assert_holds_none("the dump", dump.as_bytes(), &in_any_form(secrets));
+    server.stop().await;
 }

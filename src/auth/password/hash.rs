@@ -4,14 +4,12 @@ use std::hint::black_box;
 use std::ops::RangeInclusive;
 
 use argon2::password_hash::phc::PasswordHash;
-use argon2::{
-    ARGON2ID_IDENT, Argon2, Params, ParamsBuilder, PasswordHasher, PasswordVerifier, Version,
-};
+use argon2::{ARGON2ID_IDENT, Params, ParamsBuilder, Version};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 
-use super::PasswordAlgorithm;
 use super::pepper::{Pepper, Peppers};
+use super::{PasswordAlgorithm, argon};
 use crate::error::{Error, Result};
 
 /// Of what bcrypt makes new hashes.
@@ -51,12 +49,12 @@ impl Way {
     pub(super) fn make(&self, password: &str) -> Result<String> {
         match self.algorithm {
             PasswordAlgorithm::Argon2id => {
-                let argon2 = Argon2::from(self.params()?);
+                let params = self.params()?;
                 let made = match self.peppers.current() {
-                    Some(pepper) => argon2.hash_password(pepper.mix(password).as_ref()),
-                    None => argon2.hash_password(password.as_bytes()),
+                    Some(pepper) => argon::hash(pepper.mix(password).as_ref(), &params),
+                    None => argon::hash(password.as_bytes(), &params),
                 };
-                made.map(|hash| hash.to_string()).map_err(Error::internal)
+                made.map(|hash| hash.to_string())
             }
             PasswordAlgorithm::Bcrypt => {
                 bcrypt::non_truncating_hash(password, BCRYPT_COST).map_err(Error::internal)
@@ -155,12 +153,11 @@ impl Stored<'_> {
     }
 
     fn matches(&self, password: &str) -> bool {
-        let verify = |hash: &PasswordHash, input: &[u8]| {
-            Argon2::default().verify_password(input, hash).is_ok()
-        };
         match self {
-            Self::Argon2(hash, _, Some(pepper)) => verify(hash, pepper.mix(password).as_ref()),
-            Self::Argon2(hash, _, None) => verify(hash, password.as_bytes()),
+            Self::Argon2(hash, params, Some(pepper)) => {
+                argon::is_of(pepper.mix(password).as_ref(), hash, params)
+            }
+            Self::Argon2(hash, params, None) => argon::is_of(password.as_bytes(), hash, params),
             Self::Bcrypt(hash, _) => bcrypt::verify(password, hash).unwrap_or(false),
         }
     }
@@ -168,6 +165,8 @@ impl Stored<'_> {
 
 #[cfg(test)]
 mod tests {
+    use argon2::{Argon2, PasswordHasher};
+
     use super::*;
 
     const PASSWORD: &str = "plum tree, river";

@@ -1,5 +1,6 @@
 //! Passwords: what may be set, and the few threads that may hash at once.
 
+mod argon;
 mod floor;
 mod hash;
 mod pepper;

@@ -163,6 +163,11 @@ impl Reply {
         self.json()["access_token"].as_str().unwrap().to_owned()
     }
 
+    /// The refresh token of a login, or of the refreshing after it.
+    pub(crate) fn refresh_token(&self) -> String {
+        self.json()["refresh_token"].as_str().unwrap().to_owned()
+    }
+
     /// `session_token=…` of a login.
     pub(crate) fn cookie(&self) -> String {
         let set = self.headers["set-cookie"].to_str().unwrap();

@@ -143,8 +143,19 @@ impl Running {
     /// The memory that it holds, in KiB.
     #[cfg(target_os = "linux")]
     pub(crate) fn resident(&self) -> usize {
+        self.kib("VmRSS:")
+    }
+
+    /// The most that it has ever held, in KiB.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn peak(&self) -> usize {
+        self.kib("VmHWM:")
+    }
+
+    #[cfg(target_os = "linux")]
+    fn kib(&self, name: &str) -> usize {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let line = status.lines().find_map(|line| line.strip_prefix(name));
         let size = line.unwrap().trim().strip_suffix(" kB").unwrap();
         size.parse().unwrap()
     }

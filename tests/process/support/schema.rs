@@ -54,6 +54,27 @@ impl Schema {
         conn
     }
 
+    /// All that its tables hold, as text.
+    pub(crate) async fn dump(&self) -> String {
+        let mut conn = sqlx::PgConnection::connect(&self.url).await.unwrap();
+        let tables = "SELECT tablename::text FROM pg_tables WHERE schemaname = current_schema()";
+        let tables: Vec<String> = sqlx::query_scalar(tables)
+            .fetch_all(&mut conn)
+            .await
+            .unwrap();
+        let mut dump = String::new();
+        for table in tables {
+            let rows = format!("SELECT row_to_json(t)::text FROM {table} t");
+            let rows: Vec<String> = sqlx::query_scalar(sqlx::AssertSqlSafe(rows))
+                .fetch_all(&mut conn)
+                .await
+                .unwrap();
+            dump.push_str(&format!("{table}\n{}\n", rows.join("\n")));
+        }
+        conn.close().await.unwrap();
+        dump
+    }
+
     /// Runs one statement in the schema.
     pub(crate) async fn run(&self, sql: &str) {
         run(&self.url, sql.to_owned()).await;
