@@ -2,9 +2,9 @@
 
 use futures_util::future::{join, join_all};
 use http::Method;
-use serde_json::{Value, json};
+use serde_json::json;
 
-use crate::support::{Client, PASSWORD, Place, Reply, Schema, eventually};
+use crate::support::{Client, PASSWORD, Place, Reply, Running, Schema, eventually};
 
 #[cfg(target_os = "linux")]
 const AT_ONCE: usize = 200;
@@ -55,30 +55,70 @@ async fn two_hundred_who_sign_in_at_once_are_let_in_or_asked_to_come_again() {
     server.stop().await;
 }
 
-/// A way in which a login, or what was issued in it, comes to its end.
-struct End {
-    what: &'static str,
-    method: Method,
-    path: String,
-    body: Value,
+/// A way in which a login comes to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    LogoutAll,
+    Session,
+    Left,
+    Disabled,
+    AnotherRole,
+    AnotherPassword,
+    Removed,
 }
 
 impl End {
-    fn of(what: &'static str, method: Method, path: impl Into<String>, body: Value) -> Self {
-        Self {
-            what,
-            method,
-            path: path.into(),
-            body,
-        }
+    const ALL: [Self; 7] = [
+        Self::LogoutAll,
+        Self::Session,
+        Self::Left,
+        Self::Disabled,
+        Self::AnotherRole,
+        Self::AnotherPassword,
+        Self::Removed,
+    ];
+
+    /// Whether the keys of the account end as well.
+    fn ends_keys(self) -> bool {
+        matches!(self, Self::Left | Self::Disabled | Self::Removed)
     }
 
-    async fn ask(&self, of: &Client) {
-        let body = Some(self.body.clone());
-        let reply = of.send(self.method.clone(), &self.path, body).await;
-        let status = reply.unwrap().status().as_u16();
-        assert!([200, 204].contains(&status), "{}: {status}", self.what);
+    /// Asks for it: the user or an administrator.
+    async fn come(self, user: &Client, root: &Client, id: &str) {
+        let me = format!("/api/v1/users/{id}");
+        let path = |path: &str| path.to_owned();
+        let (by, method, path, body) = match self {
+            Self::LogoutAll => {
+                let path = path("/api/v1/auth/logout-all");
+                (user, Method::POST, path, json!({}))
+            }
+            Self::Session => {
+                let sessions = user.get("/api/v1/auth/sessions").await.json();
+                let session = sessions["items"][0]["id"].as_str().unwrap();
+                let path = format!("/api/v1/auth/sessions/{session}");
+                (user, Method::DELETE, path, json!({}))
+            }
+            Self::Left => {
+                let farewell = json!({"password": PASSWORD});
+                (user, Method::DELETE, path("/api/v1/auth/me"), farewell)
+            }
+            Self::Disabled => (root, Method::PATCH, me, json!({"status": "inactive"})),
+            Self::AnotherRole => (root, Method::PATCH, me, json!({"role": "admin"})),
+            Self::AnotherPassword => {
+                let body = json!({"password": "a staple that nobody guesses"});
+                (root, Method::PATCH, me, body)
+            }
+            Self::Removed => (root, Method::DELETE, me, json!({})),
+        };
+        let status = by.send(method, &path, Some(body)).await.unwrap().status();
+        assert!(status.is_success(), "{self:?}: {status}");
     }
+}
+
+const ME: &str = "/api/v1/auth/me";
+
+async fn is_shut_out(client: &Client) -> Option<()> {
+    (client.get(ME).await.status == 401).then_some(())
 }
 
 #[tokio::test]
@@ -91,101 +131,50 @@ async fn what_ends_at_one_replica_ends_at_the_other() {
         ("DATABASE_URL", schema.url()),
         ("SECRET_KEY", "one-key-for-both-of-these-replicas-here"),
     ];
-    let root = places[0].run_with_input(
-        &[
-            "create-admin",
-            "--email",
-            "root@example.com",
-            "--password-stdin",
-        ],
-        &settings,
-        PASSWORD,
-    );
-    assert_eq!(root.code, Some(0), "{root:?}");
+    let administrator = [
+        "create-admin",
+        "--email",
+        "root@example.com",
+        "--password-stdin",
+    ];
+    let made = places[0].run_with_input(&administrator, &settings, PASSWORD);
+    assert_eq!(made.code, Some(0), "{made:?}");
     let (one, other) = tokio::join!(places[0].serve(&settings), places[1].serve(&settings));
     let root = one.client().log_in("root@example.com").await.token();
     let root = one.client().bearer(&root);
 
-    for way in 0..7 {
-        let email = format!("user{way}@example.com");
-        let login = one.client().sign_up(&email).await;
-        let (ada, there) = (
-            one.client().bearer(&login.token()),
-            other.client().bearer(&login.token()),
-        );
-        let key = ada.key().await;
-        let by_key = other.client().bearer(&key);
-        let id = login.json()["user"]["id"].as_str().unwrap().to_owned();
-        let user = format!("/api/v1/users/{id}");
-        for client in [&there, &by_key] {
-            assert_eq!(client.get("/api/v1/auth/me").await.status, 200);
-        }
-        let (by, end) = match way {
-            0 => (
-                &ada,
-                End::of(
-                    "logout-all",
-                    Method::POST,
-                    "/api/v1/auth/logout-all",
-                    json!({}),
-                ),
-            ),
-            1 => {
-                let sessions = ada.get("/api/v1/auth/sessions").await.json();
-                let id = sessions["items"][0]["id"].as_str().unwrap().to_owned();
-                let path = format!("/api/v1/auth/sessions/{id}");
-                (&ada, End::of("session", Method::DELETE, path, json!({})))
-            }
-            2 => (
-                &root,
-                End::of(
-                    "disabled",
-                    Method::PATCH,
-                    user,
-                    json!({"status": "inactive"}),
-                ),
-            ),
-            3 => (
-                &root,
-                End::of("role", Method::PATCH, user, json!({"role": "admin"})),
-            ),
-            4 => {
-                let password = json!({"password": "a staple that nobody guesses"});
-                (&root, End::of("password", Method::PATCH, user, password))
-            }
-            5 => (&root, End::of("removed", Method::DELETE, user, json!({}))),
-            _ => {
-                let farewell = json!({"password": PASSWORD});
-                (
-                    &ada,
-                    End::of("left", Method::DELETE, "/api/v1/auth/me", farewell),
-                )
-            }
-        };
-        end.ask(by).await;
+    let ends = End::ALL.map(|end| ends_at_the_other(end, &root, (&one, &other)));
+    join_all(ends).await;
 
-        eventually(end.what, async || {
-            (there.get("/api/v1/auth/me").await.status == 401).then_some(())
-        })
-        .await;
-        let shown = json!({"refresh_token": login.refresh_token()});
-        let refreshed = other.client().post("/api/v1/auth/refresh", shown).await;
-        assert_eq!(refreshed.status, 401, "{}: {refreshed:?}", end.what);
-        let is_keyless = ["disabled", "removed", "left"].contains(&end.what);
-        if is_keyless {
-            eventually(end.what, async || {
-                (by_key.get("/api/v1/auth/me").await.status == 401).then_some(())
-            })
-            .await;
-        } else {
-            assert_eq!(
-                by_key.get("/api/v1/auth/me").await.status,
-                200,
-                "{}",
-                end.what
-            );
-        }
-    }
     one.stop().await;
     other.stop().await;
+}
+
+async fn ends_at_the_other(end: End, root: &Client, (one, other): (&Running, &Running)) {
+    let login = one.client().sign_up(&format!("{end:?}@example.com")).await;
+    let ada = one.client().bearer(&login.token());
+    let key = ada.key().await;
+    let [by_token, by_cookie, by_key] = [
+        other.client().bearer(&login.token()),
+        other.client().header("cookie", &login.cookie()),
+        other.client().bearer(&key),
+    ];
+    for client in [&by_token, &by_cookie, &by_key] {
+        assert_eq!(client.get(ME).await.status, 200);
+    }
+
+    let id = login.json()["user"]["id"].as_str().unwrap().to_owned();
+    end.come(&ada, root, &id).await;
+
+    for client in [&by_token, &by_cookie] {
+        eventually("the end of the login", async || is_shut_out(client).await).await;
+    }
+    let shown = json!({"refresh_token": login.refresh_token()});
+    let refreshed = other.client().post("/api/v1/auth/refresh", shown).await;
+    assert_eq!(refreshed.status, 401, "{end:?}: {refreshed:?}");
+    if end.ends_keys() {
+        eventually("the end of the key", async || is_shut_out(&by_key).await).await;
+    } else {
+        assert_eq!(by_key.get(ME).await.status, 200, "{end:?}");
+    }
 }

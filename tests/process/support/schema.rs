@@ -62,17 +62,18 @@ impl Schema {
             .fetch_all(&mut conn)
             .await
             .unwrap();
-        let mut dump = String::new();
+        let mut dump = Vec::new();
         for table in tables {
             let rows = format!("SELECT row_to_json(t)::text FROM {table} t");
             let rows: Vec<String> = sqlx::query_scalar(sqlx::AssertSqlSafe(rows))
                 .fetch_all(&mut conn)
                 .await
                 .unwrap();
-            dump.push_str(&format!("{table}\n{}\n", rows.join("\n")));
+            dump.push(table);
+            dump.extend(rows);
         }
         conn.close().await.unwrap();
-        dump
+        dump.join("\n")
     }
 
     /// Runs one statement in the schema.
