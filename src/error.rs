@@ -44,6 +44,8 @@ pub enum Kind {
     Exhausted,
     TooMany {
         retry_after: Duration,
+        /// What is told of the limit, where it is one by address.
+        quota: Option<Quota>,
     },
     /// The caller took too long to say what it wants.
     Slow,
@@ -54,6 +56,14 @@ pub enum Kind {
     Timeout,
     Unavailable,
     Internal,
+}
+
+/// A limit, how much of it is left, and in how many seconds all of it is there again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Quota {
+    pub limit: u32,
+    pub remaining: u32,
+    pub reset: u32,
 }
 
 /// One field at fault, and the rule that it breaks.

@@ -8,6 +8,7 @@ use derive_more::Deref;
 use tokio::sync::Semaphore;
 
 use crate::auth::Auth;
+use crate::cache::Limiter;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::domain::Ts;
@@ -27,6 +28,8 @@ pub struct App(Arc<Parts>);
 pub struct Parts {
     pub config: Config,
     pub auth: Auth,
+    /// Of addresses.
+    pub limiter: Limiter,
     pub relay: Relay,
     pub replays: Replays,
     pub health: Health,

@@ -186,6 +186,7 @@ fn settings() -> Settings {
         password_min_length: 8,
         registration_enabled: true,
         audit_retention: 365 * DAY,
+        locks: None,
         product: "Concierge".to_owned(),
     }
 }
@@ -214,6 +215,7 @@ fn attempt(login: &str, password: &str) -> LogIn {
             request_id: None,
         },
         replacing: None,
+        device: None,
     }
 }
 

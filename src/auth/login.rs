@@ -6,11 +6,13 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::Auth;
 use super::audit::Note;
+use super::lockout::{MOST_FAILURES, Try};
 use super::password::{Floor, Verdict};
 use super::session::{self, NewSession};
 use super::verify::Credential;
 use crate::domain::{Email, Event, Origin, SessionId, User, UserId, Username};
 use crate::error::{self, Error, Result};
+use crate::store::vault::passwords::Standing;
 use crate::store::vault::{passwords, sessions};
 use crate::store::{Tx, Vault, users};
 
@@ -25,6 +27,8 @@ pub struct LogIn {
     pub origin: Origin,
     /// The cookie's token that came with the attempt: its login ends, and is never taken over.
     pub replacing: Option<SecretString>,
+    /// The token of a browser from which somebody has signed in before.
+    pub device: Option<SecretString>,
 }
 
 /// A login that has just begun.
@@ -41,6 +45,8 @@ pub struct SignedIn {
     pub refresh_token: SecretString,
     /// Likewise, where the browser has it in a cookie.
     pub refresh_lifetime: Option<Duration>,
+    /// By which the browser is known again; None where it is not to be.
+    pub device_token: Option<SecretString>,
 }
 
 /// How many logins of one user live at once; the oldest make room.
@@ -62,6 +68,7 @@ impl Auth {
             session_lifetime: self.0.lifetimes.of_cookie(attempt.remember),
             refresh_token: self.0.refresh_tokens.of(&session.row),
             refresh_lifetime: self.0.lifetimes.of_refresh_cookie(attempt.remember),
+            device_token: self.device_of(&known.user, &attempt)?,
             user: known.user,
         })
     }
@@ -89,7 +96,11 @@ impl Auth {
         // A stranger is looked up too, under an id that nobody has.
         let stranger = UserId::new(&self.0.clock);
         let id = user.as_ref().map_or(&stranger, |user| &user.id);
-        let stored = passwords::of(&mut self.0.vault.read().await?, id).await?;
+        let lockout = &self.0.lockout;
+        let device = attempt.device.as_ref();
+        let tried = lockout.try_login(&attempt.login, user.as_ref(), device);
+        let tried = tried.await?;
+        let stored = self.guessable(id, &tried).await?;
         let floor = self.floor().await?;
         let (password, kept) = (&attempt.password, stored.clone());
         let verdict = self.0.passwords.check(password, kept, floor).await?;
@@ -97,12 +108,15 @@ impl Auth {
         let (Some(user), Some(hash), Verdict::Right | Verdict::Outdated) = (&user, stored, verdict)
         else {
             let why = match user {
+                _ if tried.is_locked => "locked",
                 Some(_) => "wrong_password",
                 None => "unknown_account",
             };
+            self.count_failure(id, &tried).await?;
             self.note_failure(attempt, user.as_ref(), why).await;
             return Err(wrong());
         };
+        lockout.passed(&tried).await;
         if !user.status.may_sign_in() {
             self.note_failure(attempt, Some(user), "account_disabled")
                 .await;
@@ -118,6 +132,33 @@ impl Auth {
             hash,
             renewed,
         })
+    }
+
+    /// The hash that a try may be measured by: none where it is in vain, and checked all the same.
+    pub(super) async fn guessable(&self, id: &UserId, tried: &Try) -> Result<Option<String>> {
+        let mut conn = self.0.vault.read().await?;
+        let stored = passwords::standing(&mut conn, id).await?;
+        let is_open = |stored: &Standing| {
+            !tried.is_locked && (tried.is_known || stored.failures < MOST_FAILURES)
+        };
+        Ok(stored.filter(is_open).map(|stored| stored.hash))
+    }
+
+    /// Also of somebody whom nobody knows, so that it takes as long.
+    pub(super) async fn count_failure(&self, id: &UserId, tried: &Try) -> Result<()> {
+        self.0.lockout.failed(tried).await;
+        let mut tx = self.0.vault.write().await?;
+        if !tried.is_locked {
+            passwords::failed(&mut tx, id).await?;
+        }
+        tx.commit().await
+    }
+
+    /// A browser that forgets the login is not to be known again either.
+    fn device_of(&self, user: &User, attempt: &LogIn) -> Result<Option<SecretString>> {
+        let shown = attempt.device.as_ref();
+        let remember = || self.0.lockout.remember(user, shown);
+        attempt.remember.then(remember).transpose()
     }
 
     /// What was typed is not written down: it may be a password in the wrong place.

@@ -3,8 +3,10 @@
 mod account;
 mod audit;
 mod caps;
+mod device;
 mod export;
 mod key;
+mod lockout;
 mod login;
 mod logins;
 mod own_password;
@@ -25,14 +27,18 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use secrecy::SecretString;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::OnceCell;
 
+use self::lockout::Lockout;
 use self::password::{Floor, Passwords, Peppers};
 use self::refresh::RefreshTokens;
 use self::seen::Seen;
 use self::session::{Lifetimes, Span};
 use self::token::Tokens;
+use crate::cache::Locks;
 use crate::clock::Clock;
 use crate::domain::Ts;
 use crate::error::{Error, Field, Location, Result};
@@ -67,6 +73,7 @@ struct Parts {
     tokens: Tokens,
     refresh_tokens: RefreshTokens,
     lifetimes: Lifetimes,
+    lockout: Lockout,
     audit_retention: Duration,
     seen: Seen,
 }
@@ -103,6 +110,8 @@ pub struct Settings {
     pub registration_enabled: bool,
     /// How long the audit log keeps an event.
     pub audit_retention: Duration,
+    /// Who guesses passwords is locked by these; None locks nobody.
+    pub locks: Option<Locks>,
     /// Our own name, which makes no password.
     pub product: String,
 }
@@ -121,6 +130,7 @@ impl Auth {
             tokens: Tokens::new(&settings)?,
             refresh_tokens: RefreshTokens::new(&settings)?,
             lifetimes: settings.lifetimes(),
+            lockout: Lockout::new(&settings)?,
             audit_retention: settings.audit_retention,
             passwords: Passwords::new(
                 settings.password_algorithm,
@@ -183,6 +193,13 @@ impl Settings {
     }
 }
 
+/// What tells the service of this key from others, wherever both keep something.
+pub fn namespace(secret_key: &SecretString) -> Result<String> {
+    let secret = secret_key.expose_secret().as_bytes();
+    let name = token::expand(secret, b"concierge namespace v1")?;
+    Ok(URL_SAFE_NO_PAD.encode(&name[..6]))
+}
+
 /// The one answer to a credential that opens nothing: why is nobody's business.
 fn refused() -> Error {
     let message = "The token, key or session is not valid, or has been revoked.";
@@ -223,6 +240,7 @@ impl Settings {
             password_min_length: 8,
             registration_enabled: true,
             audit_retention: Duration::from_hours(365 * 24),
+            locks: None,
             product: "Concierge".to_owned(),
         }
     }

@@ -78,15 +78,20 @@ impl Auth {
         who: &Actor,
         password: &SecretString,
     ) -> Result<String> {
-        let stored = passwords::of(&mut self.0.vault.read().await?, &user.id).await?;
+        let tried = self.0.lockout.try_again(who.session()).await?;
+        let stored = self.guessable(&user.id, &tried).await?;
         let floor = self.floor().await?;
         let verdict = self.0.passwords.check(password, stored.clone(), floor);
         match (verdict.await?, stored) {
             (Verdict::Wrong, _) | (_, None) => {
+                self.count_failure(&user.id, &tried).await?;
                 self.note(Note::by(who, Event::PasswordRejected)).await;
                 Err(wrong())
             }
-            (_, Some(hash)) => Ok(hash),
+            (_, Some(hash)) => {
+                self.0.lockout.passed(&tried).await;
+                Ok(hash)
+            }
         }
     }
 }

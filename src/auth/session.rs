@@ -195,6 +195,7 @@ mod tests {
                 request_id: None,
             },
             replacing: None,
+            device: None,
         };
         let new = lifetimes.open(&ada(&clock), &attempt, &clock).unwrap();
         assert!(is_token(new.token.expose_secret()));

@@ -201,7 +201,7 @@ mod tests {
     async fn a_redis_that_hangs_is_waited_for_now_and_then_and_limits_hold() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("redis://{}", listener.local_addr().unwrap());
-        let redis = Redis::open(&url).unwrap();
+        let redis = Redis::open(&url, "test").unwrap();
         let limiter = Limiter::new(Some(redis), Clock::system(), &Shutdown::new());
 
         let began = Instant::now();
@@ -231,7 +231,7 @@ mod tests {
             return;
         };
         let own = format!("test:{}:{}", std::process::id(), Clock::system().micros());
-        let redis = Redis::open(&url).expect("TEST_REDIS_URL must be an address");
+        let redis = Redis::open(&url, "test").expect("TEST_REDIS_URL must be an address");
         let limiter = Limiter::new(Some(redis), Clock::system(), &Shutdown::new());
 
         let leaving = limiter.take(vec![bucket(&own, 5, 5)]);

@@ -2,12 +2,15 @@
 
 mod bucket;
 mod limiter;
+mod locks;
 mod memory;
 mod outage;
 mod redis;
 mod replicas;
+mod scripted;
 mod shared;
 
 pub use bucket::{Bucket, Level};
 pub use limiter::{Hold, Limiter};
+pub use locks::Locks;
 pub use redis::Redis;

@@ -1,46 +1,29 @@
 //! Buckets that all replicas share: one script for each wish, by the clock of Redis.
 
 use std::collections::HashMap;
-use std::time::Duration;
 
-use redis::{RedisError, Script, ScriptInvocation};
-use tokio::time::timeout;
+use redis::ScriptInvocation;
 
 use super::bucket::{Bucket, Missing, Outcome};
-use super::outage::Outage;
 use super::redis::Redis;
+use super::scripted::Scripted;
 
-/// Longer than a healthy server takes; a caller waits for it once in an outage.
-const PATIENCE: Duration = Duration::from_millis(100);
-const PREFIX: &str = "concierge:rate:";
 const SCRIPT: &str = include_str!("take.lua");
 
-pub(super) struct Shared {
-    redis: Redis,
-    script: Script,
-    outage: Outage,
-}
+pub(super) struct Shared(Scripted);
 
 impl Shared {
     pub(super) fn new(redis: Redis) -> Self {
-        Self {
-            redis,
-            script: Script::new(SCRIPT),
-            outage: Outage::none(),
-        }
+        Self(Scripted::new(redis, SCRIPT))
     }
 
-    /// Connects and brings the script there, before the first request has to wait for it.
     pub(super) async fn greet(&self) {
-        match self.script.load_async(&mut self.redis.connection()).await {
-            Ok(_) => self.outage.answered(),
-            Err(error) => self.outage.failed(&error),
-        }
+        self.0.greet().await;
     }
 
     /// Whether it is worth asking now.
     pub(super) fn is_there(&self) -> bool {
-        self.outage.may_ask()
+        self.0.is_there()
     }
 
     /// Takes from all of them, or from none. None where nobody answers in time.
@@ -73,15 +56,7 @@ impl Shared {
         what: &str,
         wanted: impl Iterator<Item = (&'a Bucket, i128)>,
     ) -> Option<Vec<Missing>> {
-        match timeout(PATIENCE, self.invoke(&self.call(what, wanted))).await {
-            Ok(Ok(reply)) => {
-                self.outage.answered();
-                return Some(reply);
-            }
-            Ok(Err(error)) => self.outage.failed(&error),
-            Err(late) => self.outage.failed(&late),
-        }
-        None
+        self.0.run(&self.call(what, wanted)).await
     }
 
     fn call<'a>(
@@ -89,31 +64,22 @@ impl Shared {
         what: &str,
         wanted: impl Iterator<Item = (&'a Bucket, i128)>,
     ) -> ScriptInvocation<'_> {
-        let mut call = self.script.prepare_invoke();
+        let mut call = self.0.call();
         call.arg(what);
         for (bucket, tokens) in wanted {
-            call.key(format!("{PREFIX}{}", bucket.name))
+            call.key(self.0.key("rate", &bucket.name))
                 .arg(bucket.limit)
                 .arg(bucket.micros())
                 .arg(tokens);
         }
         call
     }
-
-    async fn invoke(&self, call: &ScriptInvocation<'_>) -> Result<Vec<Missing>, RedisError> {
-        let mut connection = self.redis.connection();
-        match call.invoke_async(&mut connection).await {
-            // The connection has gone since it was last used, and there may be a new one.
-            Err(error) if error.is_unrecoverable_error() => {
-                call.invoke_async(&mut connection).await
-            }
-            reply => reply,
-        }
-    }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use proptest::prelude::*;
 
     use super::*;
@@ -126,7 +92,7 @@ mod tests {
             reason = "how tests are told of their servers"
         )]
         let url = std::env::var("TEST_REDIS_URL").ok()?;
-        Some(Shared::new(Redis::open(&url).unwrap()))
+        Some(Shared::new(Redis::open(&url, "test").unwrap()))
     }
 
     /// What the script does, done here: the numbers that it returns, at the time that it tells.
@@ -193,7 +159,7 @@ mod tests {
                 let what = if is_take && tokens >= 0 { "take" } else { "add" };
                 let wanted: Vec<_> = buckets.iter().map(|it| (it, tokens)).collect();
                 let call = shared.call(what, wanted.iter().copied());
-                let said = runtime.block_on(shared.invoke(&call));
+                let said = runtime.block_on(shared.0.invoke(&call));
                 let said = said.expect("TEST_REDIS_URL must answer");
 
                 let now = i64::try_from(said[1]).unwrap();

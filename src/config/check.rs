@@ -5,7 +5,7 @@ use super::reader::Reader;
 use super::settings::SETTINGS;
 use super::{
     Agent, App, AppEnv, Auth, Config, Cookie, Cors, Databases, Features, Http, Issuer, Log, Mail,
-    Model, Redis, Relay, Shutdown, Stripe, Traces, UserLimits,
+    Model, RateLimits, Redis, Relay, Shutdown, Stripe, Traces, UserLimits,
 };
 
 /// The configuration, of use only if the reader has found no problem.
@@ -27,6 +27,7 @@ pub(super) fn check(reader: &mut Reader<'_>) -> Config {
         features: Features::read(reader, env, http.port),
         limits: UserLimits::read(reader),
         models: Model::read_all(reader, &providers),
+        rate_limits: RateLimits::read(reader),
         relay: Relay::read(reader),
         agent: Agent::read(reader),
         shutdown: Shutdown::read(reader, env),

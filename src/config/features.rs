@@ -25,8 +25,6 @@ pub struct Features {
     pub metrics_token: Option<SecretString>,
     /// `METRICS_PORT`
     pub metrics_port: Option<u16>,
-    /// `RATE_LIMIT_ENABLED`
-    pub rate_limit: bool,
 }
 
 impl Features {
@@ -48,7 +46,6 @@ impl Features {
             ws_echo: reader.value("WS_ECHO", boolean),
             metrics_token: reader.secret("METRICS_TOKEN"),
             metrics_port,
-            rate_limit: reader.value("RATE_LIMIT_ENABLED", boolean),
         }
     }
 }

@@ -20,6 +20,7 @@ mod models;
 mod parse;
 mod problem;
 mod providers;
+mod rate_limits;
 mod reader;
 mod relay;
 mod secret;
@@ -47,6 +48,7 @@ pub use mail::Mail;
 pub use models::{Model, Price, Strategy, Target};
 pub use problem::Problem;
 pub use providers::{Provider, ProviderKind};
+pub use rate_limits::{Quota, RateLimits};
 pub use relay::Relay;
 pub use secrecy::{ExposeSecret, SecretString};
 pub use sections::{Key, SECTIONS, Section};
@@ -75,6 +77,7 @@ pub struct Config {
     pub providers: Vec<Provider>,
     /// `[models."NAME"]` by public name.
     pub models: BTreeMap<String, Model>,
+    pub rate_limits: RateLimits,
     pub relay: Relay,
     pub agent: Agent,
     pub shutdown: Shutdown,

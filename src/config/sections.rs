@@ -142,6 +142,7 @@ pub const SECTIONS: &[Section] = sections! {
         "trust_role" = "false" later: "Whether its role claim counts here.";
     }
     "rate_limits" {
-        "*" = "none" later: "Limits by address.";
+        "login" = "20/1m": "Of one address: signing in, and whatever else asks for a password.";
+        "register" = "10/1h": "New accounts.";
     }
 };

@@ -138,7 +138,7 @@ pub const SETTINGS: &[Setting] = settings! {
         USER_BUDGET_PERIOD = "month": "The period of that budget: day, month or total.";
         USER_RPM = "none": "Requests a minute of each user.";
         USER_TPM = "none": "Tokens a minute of each user, prompt and answer together.";
-        RATE_LIMIT_ENABLED = "true" later: "The limits by address and the lock of accounts.";
+        RATE_LIMIT_ENABLED = "true": "The limits by address and the lock of accounts.";
     }
     "Mail and messages" {
         SMTP_URL = "none" secret later: "The mail server: smtp:// or smtps://, with user and password.";

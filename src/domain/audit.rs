@@ -39,7 +39,8 @@ events! {
     /// An account was deleted, by its user or by an administrator.
     UserDeleted = "user.deleted";
     LoginSucceeded = "login.succeeded";
-    /// The details say why: `unknown_account`, `wrong_password` or `account_disabled`. Nobody but
+    /// The details say why: `unknown_account`, `wrong_password`, `locked` or
+    /// `account_disabled`. Nobody but
     /// administrators is told the difference.
     LoginFailed = "login.failed";
     LoggedOut = "login.ended";

@@ -8,7 +8,7 @@ use tokio::sync::Semaphore;
 use super::databases::Databases;
 use super::secret;
 use crate::auth::{self, Auth, PasswordAlgorithm, TokenAlgorithm};
-use crate::cache::{Limiter, Redis};
+use crate::cache::{Limiter, Locks, Redis};
 use crate::clock::Clock;
 use crate::config::{Config, ExposeSecret, JwtAlgorithm, PasswordHash};
 use crate::domain::Ts;
@@ -31,15 +31,18 @@ pub fn build(
     shutdown: Shutdown,
 ) -> Result<App> {
     install_crypto()?;
-    let auth = auth(&config, databases, &clock)?;
     let redis = redis(&config)?;
+    let locks = Locks::new(redis.clone(), clock.clone());
+    let locks = config.rate_limits.enabled.then_some(locks);
+    let auth = auth_with(&config, databases, &clock, locks)?;
     let metrics = Metrics::new()?;
     let replays = Replays::open(databases.main.clone(), clock.clone(), shutdown.clone());
+    let limiter = Limiter::new(redis.clone(), clock.clone(), &shutdown);
     let relay = Relay::new(
         &config,
         relay::Needs {
             main: databases.main.clone(),
-            limiter: Limiter::new(redis.clone(), clock.clone(), &shutdown),
+            limiter: limiter.clone(),
             replays: replays.clone(),
             clock: clock.clone(),
             shutdown: shutdown.clone(),
@@ -63,6 +66,7 @@ pub fn build(
     };
     Ok(App::new(Parts {
         auth,
+        limiter,
         relay,
         replays,
         health,
@@ -75,8 +79,17 @@ pub fn build(
     }))
 }
 
-/// Accounts, as they are configured.
+/// Accounts, as they are configured, for whom nobody guesses at.
 pub fn auth(config: &Config, databases: &Databases, clock: &Clock) -> Result<Auth> {
+    auth_with(config, databases, clock, None)
+}
+
+fn auth_with(
+    config: &Config,
+    databases: &Databases,
+    clock: &Clock,
+    locks: Option<Locks>,
+) -> Result<Auth> {
     let own = &config.auth;
     let settings = auth::Settings {
         secret_key: secret::key(config)?,
@@ -101,6 +114,7 @@ pub fn auth(config: &Config, databases: &Databases, clock: &Clock) -> Result<Aut
         password_min_length: own.password_min_length,
         registration_enabled: own.registration_enabled,
         audit_retention: own.audit_retention,
+        locks,
         product: config.app.name.clone(),
     };
     Auth::new(
@@ -113,7 +127,9 @@ pub fn auth(config: &Config, databases: &Databases, clock: &Clock) -> Result<Aut
 
 fn redis(config: &Config) -> Result<Option<Redis>> {
     let url = config.redis.url.as_ref();
-    url.map(|url| Redis::open(url.expose_secret())).transpose()
+    let Some(url) = url else { return Ok(None) };
+    let namespace = auth::namespace(&secret::key(config)?)?;
+    Redis::open(url.expose_secret(), &namespace).map(Some)
 }
 
 /// Where we are known to be; a name where that is not said.

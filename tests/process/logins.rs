@@ -18,7 +18,7 @@ const CONNECTION: usize = 256;
 #[tokio::test]
 async fn two_hundred_who_sign_in_at_once_are_let_in_or_asked_to_come_again() {
     let place = Place::new();
-    let server = place.serve(&[]).await;
+    let server = place.serve(&[("RATE_LIMIT_ENABLED", "false")]).await;
     let client = server.client();
     client.sign_up("ada@example.com").await;
     let before = server.resident();

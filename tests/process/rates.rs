@@ -4,8 +4,6 @@ use futures_util::future::join_all;
 
 use crate::support::{Client, Place, Proxy, eventually};
 
-const SECRET: (&str, &str) = ("SECRET_KEY", "one-key-for-both-of-these-replicas-here");
-
 /// None without a server: what the test would show is not shown.
 fn redis() -> Option<String> {
     #[expect(
@@ -24,7 +22,7 @@ async fn replicas_with_one_redis_let_pass_together_what_may() {
     let Some(redis) = redis() else { return };
     let place = Place::new();
     // A place comes back every twelve seconds.
-    let settings = [SECRET, ("REDIS_URL", &redis), ("USER_RPM", "5")];
+    let settings = [("REDIS_URL", redis.as_str()), ("USER_RPM", "5")];
     let (one, other) = tokio::join!(place.serve(&settings), place.serve(&settings));
     let token = one.client().sign_up("ada@example.com").await.token();
     let clients = [&one, &other].map(|server| server.client().bearer(&token));

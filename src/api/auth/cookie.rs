@@ -13,6 +13,11 @@ use crate::config::{self, Config};
 pub const REFRESH: &str = "refresh_token";
 const REFRESH_PATH: &str = "/api/v1/auth/refresh";
 
+/// The cookie by which a browser is known at the next login. It opens nothing, and stays.
+pub const DEVICE: &str = "known_device";
+const DEVICE_PATH: &str = "/api/v1/auth/login";
+const DEVICE_LIFETIME: Duration = Duration::from_hours(365 * 24);
+
 /// How cookies are made for one client.
 #[derive(Debug)]
 pub struct Cookies<'a> {
@@ -50,7 +55,13 @@ impl<'a> Cookies<'a> {
         lasting(self.bare(cookie, self.domain()), lifetime)
     }
 
-    /// What takes the cookies away in every form in which they could have been set.
+    /// The cookie that a browser is known by.
+    pub fn device(&self, token: String) -> Cookie<'static> {
+        let cookie = (DEVICE.to_owned(), token, DEVICE_PATH);
+        lasting(self.bare(cookie, self.domain()), Some(DEVICE_LIFETIME))
+    }
+
+    /// What takes the cookies of a login away in every form in which they could have been set.
     pub fn cleared(&self) -> Vec<Cookie<'static>> {
         let mut domains = vec![None];
         domains.extend(self.domain().map(Some));

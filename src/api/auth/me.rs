@@ -10,7 +10,10 @@ use super::cookie::{self, Cookies};
 use crate::api::kit::caller::WithSession;
 use crate::api::kit::client::Client;
 use crate::api::kit::extract::Json;
-use crate::api::kit::refusals::{BadBody, Failures, LastAdmin, NameTaken, Unauthenticated};
+use crate::api::kit::limit::{Limited, Passwords};
+use crate::api::kit::refusals::{
+    BadBody, Failures, LastAdmin, LimitedByAddress, NameTaken, Unauthenticated,
+};
 use crate::api::kit::scoped::{ProfileRead, Scoped};
 use crate::auth::NewProfile;
 use crate::config::SecretString;
@@ -97,17 +100,18 @@ pub async fn change(
     responses(
         (status = 204, description = "The account is gone.",
             headers(("Set-Cookie" = String, description = "Takes the cookies away."))),
-        Unauthenticated, LastAdmin, BadBody, Failures))]
+        Unauthenticated, LastAdmin, LimitedByAddress, BadBody, Failures))]
 pub async fn delete(
     caller: WithSession,
+    limited: Limited<Passwords>,
     app: App,
     client: Client,
     body: Option<Json<Farewell>>,
-) -> Result<Response> {
+) -> Response {
     let Json(farewell) = body.unwrap_or_else(|| Json(Farewell::default()));
     let password = farewell.password.as_ref();
-    app.auth.remove_self(&caller, password).await?;
+    let gone = app.auth.remove_self(&caller, password).await;
 
     let cookies = Cookies::of(&app.config, client.is_https);
-    Ok(cookie::with(StatusCode::NO_CONTENT, cookies.cleared()))
+    limited.tell(gone.map(|()| cookie::with(StatusCode::NO_CONTENT, cookies.cleared())))
 }

@@ -10,7 +10,8 @@ use super::cookie::{self, Cookies};
 use crate::api::kit::caller::WithSession;
 use crate::api::kit::client::Client;
 use crate::api::kit::extract::Json;
-use crate::api::kit::refusals::{BadBody, Failures, Unauthenticated};
+use crate::api::kit::limit::{Limited, Passwords};
+use crate::api::kit::refusals::{BadBody, Failures, LimitedByAddress, Unauthenticated};
 use crate::auth;
 use crate::config::SecretString;
 use crate::error::Result;
@@ -39,20 +40,30 @@ pub struct NewPassword {
     responses(
         (status = 204, description = "Changed.", headers(("Set-Cookie" = String,
             description = "The session's new cookie, where it was shown by its cookie."))),
-        Unauthenticated, BadBody, Failures))]
+        Unauthenticated, LimitedByAddress, BadBody, Failures))]
 pub async fn change(
     caller: WithSession,
+    limited: Limited<Passwords>,
     app: App,
     client: Client,
     Json(wanted): Json<NewPassword>,
+) -> Response {
+    let cookies = Cookies::of(&app.config, client.is_https);
+    limited.tell(set(&caller, &app, &cookies, wanted).await)
+}
+
+async fn set(
+    caller: &WithSession,
+    app: &App,
+    cookies: &Cookies<'_>,
+    wanted: NewPassword,
 ) -> Result<Response> {
     let wanted = auth::NewPassword {
         current: wanted.current_password,
         new: wanted.new_password,
         by_cookie: caller.by_cookie,
     };
-    let changed = app.auth.change_password(&caller, caller.session, wanted);
-    let cookies = Cookies::of(&app.config, client.is_https);
+    let changed = app.auth.change_password(caller, caller.session, wanted);
     let cookie = changed.await?.map(|new| {
         let token = new.token.expose_secret().to_owned();
         cookies.session(token, new.lifetime)

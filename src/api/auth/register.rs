@@ -1,15 +1,17 @@
 //! Joining.
 
+use axum::response::Response;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::api::kit::client::Client;
 use crate::api::kit::created::Created;
 use crate::api::kit::extract::Json;
-use crate::api::kit::refusals::{BadBody, CannotJoin, Failures};
+use crate::api::kit::limit::{Limited, Registrations};
+use crate::api::kit::refusals::{BadBody, CannotJoin, Failures, LimitedByAddress};
 use crate::auth;
 use crate::config::SecretString;
-use crate::domain::{Email, Name, User, Username};
+use crate::domain::{Email, Name, Origin, User, Username};
 use crate::error::Result;
 use crate::state::App;
 
@@ -44,19 +46,24 @@ pub struct Registered {
     security(()), request_body = NewAccount, responses(
         (status = 201, description = "The new account.", body = Registered,
             headers(("Location" = String, description = "Where to ask who one is."))),
-        CannotJoin, BadBody, Failures))]
+        CannotJoin, LimitedByAddress, BadBody, Failures))]
 pub async fn register(
+    limited: Limited<Registrations>,
     app: App,
     client: Client,
     Json(new): Json<NewAccount>,
-) -> Result<Created<Registered>> {
+) -> Response {
+    limited.tell(join(&app, &client.origin, new).await)
+}
+
+async fn join(app: &App, origin: &Origin, new: NewAccount) -> Result<Created<Registered>> {
     let wanted = auth::NewAccount {
         email: new.email,
         password: new.password,
         username: new.username,
         name: new.name,
     };
-    let user = app.auth.register(wanted, &client.origin).await?;
+    let user = app.auth.register(wanted, origin).await?;
 
     Ok(Created::at("/api/v1/auth/me", Registered { user }))
 }

@@ -7,11 +7,14 @@ use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::cookie::{self, Cookies};
+use super::cookie::{self, Cookies, DEVICE};
 use crate::api::kit::caller::{WithSession, in_cookie, in_header};
 use crate::api::kit::client::Client;
 use crate::api::kit::extract::{Json, JsonOrForm, broken};
-use crate::api::kit::refusals::{BadBody, CannotSignIn, Failures, ForeignSite, Unauthenticated};
+use crate::api::kit::limit::{Limited, Passwords};
+use crate::api::kit::refusals::{
+    BadBody, CannotSignIn, Failures, ForeignSite, LimitedByAddress, Unauthenticated,
+};
 use crate::auth::{LogIn, SignedIn};
 use crate::config::SecretString;
 use crate::domain::User;
@@ -67,26 +70,38 @@ pub struct Tokens {
     responses(
         (status = 200, description = "Signed in.", body = Tokens,
             headers(("Set-Cookie" = String, description = "The cookies."))),
-        CannotSignIn, BadBody, Failures))]
+        CannotSignIn, LimitedByAddress, BadBody, Failures))]
 pub async fn log_in(
+    limited: Limited<Passwords>,
     app: App,
     client: Client,
     jar: CookieJar,
     JsonOrForm(asked): JsonOrForm<Credentials>,
+) -> Response {
+    limited.tell(sign_in(&app, client, &jar, asked).await)
+}
+
+async fn sign_in(
+    app: &App,
+    client: Client,
+    jar: &CookieJar,
+    asked: Credentials,
 ) -> Result<Response> {
     require_password_grant(asked.grant_type.as_deref())?;
     let cookies = Cookies::of(&app.config, client.is_https);
-    let presented = jar.get(&app.config.cookie.name);
-    let signed_in = app
-        .auth
-        .log_in(LogIn {
-            login: one_name(asked.email, asked.username)?,
-            password: asked.password,
-            remember: asked.remember.unwrap_or(true),
-            origin: client.origin,
-            replacing: presented.map(|cookie| SecretString::from(cookie.value())),
-        })
-        .await?;
+    let shown = |name: &str| {
+        jar.get(name)
+            .map(|cookie| SecretString::from(cookie.value()))
+    };
+    let attempt = LogIn {
+        login: one_name(asked.email, asked.username)?,
+        password: asked.password,
+        remember: asked.remember.unwrap_or(true),
+        origin: client.origin,
+        replacing: shown(&app.config.cookie.name),
+        device: shown(DEVICE),
+    };
+    let signed_in = app.auth.log_in(attempt).await?;
 
     Ok(answer(&cookies, signed_in))
 }
@@ -122,10 +137,12 @@ fn rule(name: &'static str, code: &'static str, rule: &'static str) -> Error {
 fn answer(cookies: &Cookies<'_>, signed_in: SignedIn) -> Response {
     let session = signed_in.session_token.expose_secret().to_owned();
     let refresh = signed_in.refresh_token.expose_secret().to_owned();
-    let set = vec![
+    let mut set = vec![
         cookies.session(session, signed_in.session_lifetime),
         cookies.refresh(refresh.clone(), signed_in.refresh_lifetime),
     ];
+    let device = signed_in.device_token;
+    set.extend(device.map(|token| cookies.device(token.expose_secret().to_owned())));
     let tokens = Tokens {
         access_token: signed_in.access_token.expose_secret().to_owned(),
         refresh_token: refresh,

@@ -9,6 +9,7 @@ pub mod envelope;
 pub mod extract;
 pub mod frames;
 pub mod idempotency;
+pub mod limit;
 pub mod page;
 pub mod problem;
 pub mod refusals;

@@ -1,10 +1,12 @@
 //! How an [`Error`] leaves: its status and headers. How it looks is `dialect`'s matter.
 
+use std::time::Duration;
+
 use axum::response::{IntoResponse, Response};
 use http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
-use http::{HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
-use crate::error::{Error, Kind};
+use crate::error::{Error, Kind, Quota};
 
 /// What became of a request, for the layers that it leaves through.
 #[derive(Clone, Debug)]
@@ -20,9 +22,26 @@ impl IntoResponse for Error {
         if let Some(seconds) = retry_after(self.kind) {
             response.headers_mut().insert(RETRY_AFTER, seconds.into());
         }
+        if let Kind::TooMany {
+            quota: Some(quota), ..
+        } = self.kind
+        {
+            tell_quota(response.headers_mut(), quota);
+        }
         let refusal = Refusal(std::sync::Arc::new(self));
         response.extensions_mut().insert(refusal);
         response
+    }
+}
+
+/// What is left of a limit by address; the reset in seconds from now.
+pub fn tell_quota(headers: &mut HeaderMap, quota: Quota) {
+    for (name, value) in [
+        ("x-ratelimit-limit", quota.limit),
+        ("x-ratelimit-remaining", quota.remaining),
+        ("x-ratelimit-reset", quota.reset),
+    ] {
+        headers.insert(HeaderName::from_static(name), value.into());
     }
 }
 
@@ -64,11 +83,14 @@ fn challenge(error: &Error) -> Option<&'static str> {
     }
 }
 
-/// Whole seconds, rounded up: to come a moment early would be in vain.
+/// Rounded up: to come a moment early would be in vain.
+pub fn whole_seconds(span: Duration) -> u64 {
+    u64::try_from(span.as_millis().div_ceil(1_000)).unwrap_or(u64::MAX)
+}
+
 fn retry_after(kind: Kind) -> Option<u64> {
     match kind {
-        Kind::TooMany { retry_after } => Some(retry_after.as_millis().div_ceil(1_000))
-            .and_then(|seconds| u64::try_from(seconds.max(1)).ok()),
+        Kind::TooMany { retry_after, .. } => Some(whole_seconds(retry_after).max(1)),
         Kind::Unavailable => Some(1),
         _ => None,
     }

@@ -66,6 +66,10 @@ refusals! {
         "403" => "`registration_disabled`, or `csrf_origin`: the request comes from a foreign site.";
         "409" => "`email_taken` or `username_taken`.";
     }
+    /// What an operation may answer that is limited by address.
+    LimitedByAddress in house {
+        "429" => "`rate_limited`: this is asked too often from the caller's address.";
+    }
     /// What `auth_me_update` may answer.
     NameTaken in house {
         "409" => "`username_taken`.";

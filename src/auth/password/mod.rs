@@ -26,6 +26,7 @@ use crate::error::Result;
 pub(super) use self::floor::Floor;
 pub(super) use self::hash::Verdict;
 pub(super) use self::pepper::Peppers;
+pub(super) use self::pool::busy;
 
 /// How new passwords are hashed. Hashes of either kind are checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -64,7 +64,7 @@ impl Pool {
     }
 }
 
-fn busy() -> Error {
+pub(in crate::auth) fn busy() -> Error {
     Error::unavailable(
         "service_unavailable",
         "Too many people are signing in at this moment. Try again in a few seconds.",

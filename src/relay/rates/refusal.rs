@@ -40,7 +40,14 @@ fn too_many(limit: &Limit, wait: Duration, tokens: u64) -> Error {
         ),
     };
     let message = format!("{}{need}. Try again in {}.", limit.said(), span(wait));
-    Error::new(Kind::TooMany { retry_after }, code, message)
+    Error::new(
+        Kind::TooMany {
+            retry_after,
+            quota: None,
+        },
+        code,
+        message,
+    )
 }
 
 /// Never mind when it comes back. What it is by, mostly, is the room for the answer.

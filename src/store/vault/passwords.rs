@@ -14,6 +14,28 @@ pub async fn of(conn: &mut Conn<Vault>, user: &UserId) -> Result<Option<String>>
         .fetch_optional(c))?)
 }
 
+/// A hash, and how often in a row it was guessed wrong.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub struct Standing {
+    pub hash: String,
+    pub failures: i64,
+}
+
+/// The user's hash, and what was tried at it.
+pub async fn standing(conn: &mut Conn<Vault>, user: &UserId) -> Result<Option<Standing>> {
+    const SQL: &str = "SELECT hash, failures FROM passwords WHERE user_id = $1";
+    Ok(on!(conn, |c| sqlx::query_as::<_, Standing>(SQL)
+        .bind(user)
+        .fetch_optional(c))?)
+}
+
+/// Counts a wrong guess.
+pub async fn failed(tx: &mut Tx<Vault>, user: &UserId) -> Result<()> {
+    const SQL: &str = "UPDATE passwords SET failures = failures + 1 WHERE user_id = $1";
+    on!(tx, |c| sqlx::query(SQL).bind(user).execute(c).map_ok(drop))?;
+    Ok(())
+}
+
 /// Since when the user has this password.
 pub async fn changed_at(conn: &mut Conn<Vault>, user: &UserId) -> Result<Option<Ts>> {
     const SQL: &str = "SELECT changed_at FROM passwords WHERE user_id = $1";
@@ -34,11 +56,12 @@ pub async fn unlike(conn: &mut Conn<Vault>, usual: &str) -> Result<Option<String
         .fetch_optional(c))?)
 }
 
-/// Sets the user's hash, whether there was one or not.
+/// Sets the user's hash, whether there was one or not. What was guessed before is forgotten.
 pub async fn set(tx: &mut Tx<Vault>, user: &UserId, hash: &str, now: Ts) -> Result<()> {
     const SQL: &str = "INSERT INTO passwords (user_id, hash, changed_at) VALUES ($1, $2, $3)
                        ON CONFLICT (user_id)
-                       DO UPDATE SET hash = excluded.hash, changed_at = excluded.changed_at";
+                       DO UPDATE SET hash = excluded.hash, changed_at = excluded.changed_at,
+                                     failures = 0";
     on!(tx, |c| sqlx::query(SQL)
         .bind(user)
         .bind(hash)
@@ -48,10 +71,11 @@ pub async fn set(tx: &mut Tx<Vault>, user: &UserId, hash: &str, now: Ts) -> Resu
     Ok(())
 }
 
-/// Puts `new` where `old` stands, or holds the row as it is when both are one, until the unit of
+/// Puts `new` where `old` stands, which somebody has just known, or holds the row as it is when both are one, until the unit of
 /// work ends. False if `old` stands there no more.
 pub async fn replace(tx: &mut Tx<Vault>, user: &UserId, old: &str, new: &str) -> Result<bool> {
-    const SQL: &str = "UPDATE passwords SET hash = $3 WHERE user_id = $1 AND hash = $2";
+    const SQL: &str =
+        "UPDATE passwords SET hash = $3, failures = 0 WHERE user_id = $1 AND hash = $2";
     let changed = on!(tx, |c| sqlx::query(SQL)
         .bind(user)
         .bind(old)

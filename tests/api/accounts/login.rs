@@ -72,7 +72,7 @@ async fn the_oauth2_password_form_is_taken_too() {
     assert_eq!(reply.status, 200, "{}", reply.text());
     assert!(reply.json()["access_token"].is_string());
     assert!(reply.json()["refresh_token"].is_string());
-    assert_eq!(reply.cookies().len(), 2);
+    assert_eq!(reply.cookies().len(), 3);
 }
 
 #[tokio::test]

@@ -5,6 +5,8 @@ mod audit;
 mod cookies;
 mod export;
 mod jwks;
+mod limits;
+mod lockout;
 mod login;
 mod logout;
 mod logout_all;

@@ -61,7 +61,7 @@ async fn a_login_comes_with_a_refresh_token_in_its_body_and_in_a_cookie_of_its_o
         token.starts_with("v1.") && token.split('.').count() == 4,
         "{token}"
     );
-    let [session, cookie] = login.cookies()[..] else {
+    let [session, cookie, _known_device] = login.cookies()[..] else {
         panic!("{:?}", login.cookies());
     };
     assert!(session.starts_with("session_token="));
