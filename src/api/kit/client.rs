@@ -4,11 +4,11 @@ use std::convert::Infallible;
 use std::net::{IpAddr, SocketAddr};
 
 use axum::extract::FromRequestParts;
-use http::HeaderMap;
 use http::header::USER_AGENT;
 use http::request::Parts;
+use http::{Extensions, HeaderMap};
 
-use crate::config::Network;
+use crate::config::{Config, Network};
 use crate::domain::{Origin, RequestId};
 use crate::state::App;
 
@@ -29,17 +29,8 @@ impl FromRequestParts<App> for Client {
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Infallible> {
         let proxies = &app.config.http.trusted_proxies;
-        let peer = parts
-            .extensions
-            .get::<Peer>()
-            .map(|Peer(at)| at.ip().to_canonical());
-        let is_proxied = peer.is_some_and(|ip| is_within(ip, proxies));
-        let is_https = match &app.config.http.public_url {
-            Some(url) => url.scheme() == "https",
-            None => is_proxied && forwarded_scheme(&parts.headers) == Some("https"),
-        };
-        let ip = peer.map(|peer| {
-            if is_proxied {
+        let ip = peer(&parts.extensions).map(|peer| {
+            if is_within(peer, proxies) {
                 behind(peer, &parts.headers, proxies)
             } else {
                 peer
@@ -50,8 +41,26 @@ impl FromRequestParts<App> for Client {
             user_agent: user_agent(&parts.headers),
             request_id: parts.extensions.get::<RequestId>().cloned(),
         };
-        Ok(Self { origin, is_https })
+        Ok(Self {
+            origin,
+            is_https: is_https(&app.config, &parts.extensions, &parts.headers),
+        })
     }
+}
+
+/// Whether a browser sees us under https: as is configured, else as a proxy of ours says.
+pub fn is_https(config: &Config, extensions: &Extensions, headers: &HeaderMap) -> bool {
+    let is_proxied =
+        || peer(extensions).is_some_and(|ip| is_within(ip, &config.http.trusted_proxies));
+    match &config.http.public_url {
+        Some(url) => url.scheme() == "https",
+        None => is_proxied() && forwarded_scheme(headers) == Some("https"),
+    }
+}
+
+fn peer(extensions: &Extensions) -> Option<IpAddr> {
+    let Peer(at) = extensions.get::<Peer>()?;
+    Some(at.ip().to_canonical())
 }
 
 /// The right-most hop that is not a proxy of ours: what stands left of it anybody can write.

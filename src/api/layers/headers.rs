@@ -9,6 +9,7 @@ use http::header::{
 };
 use http::{HeaderMap, HeaderName};
 
+use crate::api::kit::client::is_https;
 use crate::api::kit::dialect::lies_below;
 use crate::state::App;
 
@@ -33,12 +34,7 @@ const PRIVATE: [&str; 10] = [
 pub async fn harden(State(app): State<App>, request: Request, next: Next) -> Response {
     let path = request.uri().path();
     let is_private = PRIVATE.iter().any(|branch| lies_below(branch, path));
-    let is_https = app
-        .config
-        .http
-        .public_url
-        .as_ref()
-        .is_some_and(|url| url.scheme() == "https");
+    let is_https = is_https(&app.config, request.extensions(), request.headers());
     let mut response = next.run(request).await;
     let headers = response.headers_mut();
     set(headers, X_CONTENT_TYPE_OPTIONS, "nosniff");

@@ -1,7 +1,8 @@
 //! Headers that keep browsers and caches careful, on everything.
 
 use axum::body::Body;
-use http::Method;
+use concierge::api::kit::client::Peer;
+use http::{Method, Request};
 use serde_json::json;
 
 use crate::support::{Reply, TestApp};
@@ -60,6 +61,31 @@ async fn https_is_asked_for_again_where_we_are_reached_by_it() {
         assert_eq!(hsts, "max-age=63072000; includeSubDomains", "{path}");
         let none = plain.anonymous().get(path).await;
         assert_eq!(none.header("strict-transport-security"), "", "{path}");
+    }
+}
+
+#[tokio::test]
+async fn a_proxy_of_ours_may_say_that_we_are_reached_by_https() {
+    let app = TestApp::with(&[("TRUSTED_PROXIES", "10.0.0.0/8")]).await;
+
+    for (peer, proto, is_https) in [
+        ("10.1.2.3:5000", "https", true),
+        ("10.1.2.3:5000", "http, https", true),
+        ("10.1.2.3:5000", "http", false),
+        ("10.1.2.3:5000", "https, http", false),
+        ("192.0.2.1:5000", "https", false),
+    ] {
+        for path in ["/livez", "/nothing", "/api/v1/auth/me", "/docs"] {
+            let mut request = Request::get(path)
+                .header("host", "localhost")
+                .header("x-forwarded-proto", proto)
+                .body(Body::empty())
+                .unwrap();
+            request.extensions_mut().insert(Peer(peer.parse().unwrap()));
+            let reply = app.send(request).await;
+            let hsts = !reply.header("strict-transport-security").is_empty();
+            assert_eq!(hsts, is_https, "{path} by {peer} with {proto}");
+        }
     }
 }
 
