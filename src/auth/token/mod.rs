@@ -163,6 +163,7 @@ impl Tokens {
             && addressed
             && UserId::parse(claims.sub.as_str()).is_some()
             && claims.iat >= 0
+            && claims.nbf >= 0
             && (1..=LONGEST_LIFE.as_secs()).contains(&u64::try_from(life).unwrap_or_default())
     }
 }

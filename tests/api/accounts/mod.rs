@@ -4,6 +4,7 @@ mod administrators;
 mod audit;
 mod cookies;
 mod export;
+mod forged;
 mod jwks;
 mod limits;
 mod lockout;
