@@ -11,6 +11,7 @@
 )]
 
 mod accounts;
+mod doors;
 mod edge;
 mod keys;
 mod llm;
