@@ -109,3 +109,40 @@ async fn an_administrators_key_administers_only_with_the_scope() {
     );
     assert_eq!(mighty.get("/api/v1/usage?all=true").await.status, 200);
 }
+
+// ASVS 6.3.2: no account that everybody knows, and nobody who administers for having been first.
+#[tokio::test]
+async fn a_new_house_has_no_accounts_and_the_first_who_joins_administers_nothing() {
+    let app = TestApp::start().await;
+    assert_eq!(app.count("SELECT COUNT(*) FROM users").await, 0);
+
+    let first = app.sign_up("ada").await;
+
+    assert_eq!(first.get(ME).await.json()["role"], "user");
+    let reply = first.get("/api/v1/users").await;
+    refusal(&reply, 403, "insufficient_permissions");
+}
+
+#[tokio::test]
+async fn the_key_of_who_administers_no_more_administers_no_more() {
+    let app = TestApp::start().await;
+    let root = app.admin().await;
+    let ada = app.sign_up("ada").await;
+    let path = format!(
+        "/api/v1/users/{}",
+        ada.get(ME).await.json()["id"].as_str().unwrap()
+    );
+    root.patch(&path, json!({"role": "admin"})).await;
+    let ada = app.log_in("ada").await;
+    let key = ada.with_key(json!({"scopes": ["admin:*"]})).await;
+    assert_eq!(key.get("/api/v1/users").await.status, 200);
+
+    assert_eq!(root.patch(&path, json!({"role": "user"})).await.status, 200);
+
+    refusal(
+        &key.get("/api/v1/users").await,
+        403,
+        "insufficient_permissions",
+    );
+    assert_eq!(key.get(ME).await.status, 200, "it is the user's key still");
+}

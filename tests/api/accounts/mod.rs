@@ -19,6 +19,7 @@ mod refresh;
 mod register;
 mod session_list;
 mod sessions;
+mod shut_out;
 mod standing;
 mod users;
 

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use futures_util::future::join_all;
 use http::Method;
 use serde_json::{Value, json};
@@ -151,6 +153,7 @@ async fn who_shows_it_later_ends_the_login_for_everybody_who_holds_it() {
     }
 }
 
+// RFC 9700 §4.14.2, whatever was between.
 #[tokio::test]
 async fn one_that_is_two_uses_old_ends_the_login_at_once() {
     let app = TestApp::start().await;
@@ -248,6 +251,44 @@ async fn who_was_disabled_cannot_refresh() {
         401,
         "invalid_token",
     );
+}
+
+// rauthy#1208: what was taken from a user came back by refreshing. The row is changed as another program
+// would do it; our own routes end the login.
+#[tokio::test]
+async fn a_refreshed_token_says_what_the_user_may_at_this_moment() {
+    let app = TestApp::start().await;
+    let mut token = refresh_token(&signed_in(&app).await);
+
+    for (sql, role, status) in [
+        (
+            "UPDATE users SET role = 'admin' WHERE username = 'ada'",
+            "admin",
+            200,
+        ),
+        (
+            "UPDATE users SET role = 'user' WHERE username = 'ada'",
+            "user",
+            403,
+        ),
+    ] {
+        app.execute(sql).await;
+        let next = refreshed(&app, &token).await;
+
+        assert_eq!(claims(&next)["role"], role);
+        assert_eq!(
+            bearer(&app, &next).get("/api/v1/users").await.status,
+            status
+        );
+        token = refresh_token(&next);
+    }
+}
+
+/// What the access token of an answer says.
+fn claims(reply: &Reply) -> Value {
+    let token = reply.json()["access_token"].as_str().unwrap().to_owned();
+    let part = URL_SAFE_NO_PAD.decode(token.split('.').nth(1).unwrap());
+    serde_json::from_slice(&part.unwrap()).unwrap()
 }
 
 #[tokio::test]
