@@ -431,6 +431,7 @@ async fn whoever_does_not_know_the_password_learns_nothing() {
     );
 }
 
+// supabase/auth#2674: no hash was computed for an address without an account.
 #[tokio::test]
 async fn a_stranger_waits_as_long_as_whoever_types_wrong() {
     let world = World::open().await;
@@ -1161,6 +1162,7 @@ async fn an_administrator_who_is_made_anew_holds_nothing_of_before() {
     assert_eq!(world.count("api_keys").await, 0);
 }
 
+// Better Auth keeps its session tokens as they are.
 #[tokio::test]
 async fn a_copy_of_the_files_opens_nothing() {
     let world = World::on(None, settings()).await;
@@ -1177,6 +1179,7 @@ async fn a_copy_of_the_files_opens_nothing() {
     world.auth.verify(Credential::Key(key)).await.unwrap();
     let token = login.access_token.expose_secret();
     let signature = token.rsplit('.').next().unwrap();
+    let refresh_token = login.refresh_token.expose_secret();
 
     let mut copied = Vec::new();
     for file in std::fs::read_dir(world.folder.path()).unwrap() {
@@ -1193,6 +1196,8 @@ async fn a_copy_of_the_files_opens_nothing() {
         login.session_token.expose_secret(),
         token,
         signature,
+        refresh_token,
+        refresh_token.rsplit('.').next().unwrap(),
         key,
         &key[14..57],
     ] {

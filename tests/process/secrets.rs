@@ -12,6 +12,7 @@ const UPSTREAM_KEY: &str = "sk-upstream-0123456789abcdef";
 async fn live_a_session(anyone: &Client) -> Vec<String> {
     let login = anyone.sign_up("ada@example.com").await;
     let (token, cookie) = (login.token(), login.cookie());
+    let refresh_token = refresh(anyone, &login).await;
     let ada = anyone.clone().bearer(&token);
     let key = ada.key().await;
     let by_key = anyone.clone().header("x-api-key", &key);
@@ -34,6 +35,7 @@ async fn live_a_session(anyone: &Client) -> Vec<String> {
         &token,
         &value,
         &key,
+        &refresh_token,
         PASSWORD,
         "hunter2-hunter2",
         SECRET_KEY,
@@ -62,6 +64,19 @@ async fn renew(anyone: &Client, login: &Reply) -> Vec<String> {
     let cookie = cookie.split_once('=').unwrap().1.to_owned();
     secrets.extend([cookie, "another-hunter-of-wolves".to_owned()]);
     secrets
+}
+
+/// The newest refresh token of a login, well used and badly.
+async fn refresh(anyone: &Client, login: &Reply) -> String {
+    let first = login.json()["refresh_token"].clone();
+    let body = json!({"refresh_token": first});
+    let next = anyone.post("/api/v1/auth/refresh", body).await;
+    assert_eq!(next.status, 200, "{next:?}");
+    let token = next.json()["refresh_token"].as_str().unwrap().to_owned();
+    let forged = json!({"refresh_token": format!("{token}x")});
+    let refused = anyone.post("/api/v1/auth/refresh", forged).await;
+    assert_eq!(refused.status, 401, "{refused:?}");
+    token
 }
 
 /// What is refused is told with least care.

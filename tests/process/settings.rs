@@ -57,6 +57,38 @@ fn production_starts_with_neither_a_made_up_key_nor_a_made_up_database() {
     assert_eq!(place.names(), [""; 0]);
 }
 
+// What others can guess or look up signs nothing: the program does not even start.
+#[test]
+fn production_starts_by_no_secret_that_others_may_know() {
+    let place = Place::new();
+
+    for (secret, fault) in [
+        ("a-short-one-of-31-bytes-0123456", "has 31 bytes"),
+        ("changethis-changethis-changethis", "is a placeholder"),
+        (
+            "your-256-bit-secret-your-256-bit-secret",
+            "is a placeholder",
+        ),
+        (
+            "better-auth-secret-12345678901234567890",
+            "is a placeholder",
+        ),
+        ("abababababababababababababababababab", "different bytes"),
+    ] {
+        let settings = [
+            ("APP_ENV", "production"),
+            ("DATABASE_URL", "sqlite://things.db"),
+            ("SECRET_KEY", secret),
+        ];
+        let done = place.run(&["serve"], &settings);
+
+        assert_eq!(done.code, Some(78), "{done:?}");
+        assert!(done.stderr.contains(fault), "{done:?}");
+        assert!(!done.stderr.contains(secret), "{done:?}");
+    }
+    assert_eq!(place.names(), [""; 0]);
+}
+
 #[test]
 fn a_valid_configuration_is_shown_without_secrets_and_touches_nothing() {
     let place = Place::new();

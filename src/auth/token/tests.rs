@@ -130,6 +130,23 @@ fn a_token_says_what_was_issued() {
     }
 }
 
+// RFC 9068 §2.2, and nothing of the user that a reader of the token need not know.
+#[test]
+fn a_token_says_no_more_than_it_must() {
+    for algorithm in BOTH {
+        let claims = Forge::new(algorithm).claims;
+
+        let names: Vec<_> = claims.as_object().unwrap().keys().collect();
+        assert_eq!(
+            names,
+            [
+                "aud", "exp", "iat", "iss", "jti", "nbf", "role", "sid", "sub", "ver"
+            ]
+        );
+        assert_ne!(claims["jti"], Forge::new(algorithm).claims["jti"]);
+    }
+}
+
 #[test]
 fn the_header_is_that_of_an_access_token() {
     let eddsa = Forge::new(TokenAlgorithm::EdDsa).head;
