@@ -284,6 +284,7 @@ mod tests {
         assert_eq!(verdict(&bcrypt::hash("other", 4).unwrap()), Verdict::Wrong);
     }
 
+    // CVE-2025-22228 (Spring).
     #[test]
     fn bcrypt_never_takes_the_first_72_bytes_for_the_whole() {
         let long = "x".repeat(80);
@@ -300,6 +301,7 @@ mod tests {
         }
     }
 
+    // RUSTSEC-2026-0199: bcrypt panicked at a hash that was not ASCII.
     #[test]
     fn a_hash_that_is_malformed_or_too_costly_is_a_wrong_password() {
         let good = weak_argon2(PASSWORD);

@@ -67,6 +67,8 @@ async fn over_https_it_is_secure_and_lax_for_pages_of_the_same_site() {
     }
 }
 
+// PostHog/squeak#198, micronaut-security#1613, AxumSession#102, nextjs-auth0#2651: cookies that stayed, for
+// they were cleared with other attributes than they were set with.
 #[tokio::test]
 async fn over_https_it_goes_to_pages_of_other_sites_that_are_let_in() {
     // By the public suffix list, two names under github.io are two sites.
@@ -87,7 +89,7 @@ async fn over_https_it_goes_to_pages_of_other_sites_that_are_let_in() {
     }
 }
 
-// E10: gone in every form in which it could have been set.
+// E10: gone in every form in which it could have been set (axum-login#177).
 #[tokio::test]
 async fn with_a_domain_it_is_cleared_with_it_and_without() {
     let (set, cleared) = set_and_cleared(&[

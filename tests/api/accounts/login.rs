@@ -1,10 +1,11 @@
 //! Signing in.
 
 use axum::body::Body;
+use concierge::store::vault::passwords;
 use http::Method;
 use serde_json::json;
 
-use super::{LOGIN, ME, ada, browser_after};
+use super::{LOGIN, ME, REGISTER, ada, browser_after};
 use crate::edge::{field_at_fault, refusal};
 use crate::support::{PASSWORD, TestApp};
 
@@ -120,13 +121,18 @@ async fn refused(app: &TestApp, login: &str, password: &str) -> (u16, String, Ve
     (reply.status, reply.text().to_owned(), names)
 }
 
-// Whoever does not know the password learns nothing of the account.
+// Supabase Auth tells of a ban before it looks at the password. Whoever does not know the password
+// learns nothing of the account.
 #[tokio::test]
-async fn unknown_wrong_and_disabled_are_told_alike() {
+async fn whatever_is_wrong_is_told_alike_to_whoever_does_not_know_the_password() {
     let app = TestApp::start().await;
-    app.sign_up("ada").await;
-    app.sign_up("bob").await;
+    for name in ["ada", "bob", "eve", "foreign"] {
+        app.sign_up(name).await;
+    }
     app.execute(DISABLE_BOB).await;
+    app.execute("UPDATE users SET status = 'pending' WHERE username = 'eve'")
+        .await;
+    lose_password(&app, "foreign").await;
 
     let wrong = refused(&app, "ada", "not the password").await;
 
@@ -138,7 +144,43 @@ async fn unknown_wrong_and_disabled_are_told_alike() {
     assert_eq!(refused(&app, "?!", "not the password").await, wrong);
     assert_eq!(refused(&app, "", "").await, wrong);
     assert_eq!(refused(&app, "bob", "not the password").await, wrong);
+    assert_eq!(refused(&app, "eve", "not the password").await, wrong);
+    assert_eq!(refused(&app, "foreign", PASSWORD).await, wrong);
     assert_eq!(refused(&app, "ada", &"x".repeat(10_000)).await, wrong);
+}
+
+/// As the account of somebody who signs in elsewhere.
+async fn lose_password(app: &TestApp, name: &str) {
+    let actor = app.log_in(name).await;
+    let id = actor.get(ME).await.json()["id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let id = concierge::domain::UserId::parse(&id).unwrap();
+    let mut tx = app.databases.vault.write().await.unwrap();
+    passwords::remove(&mut tx, &id).await.unwrap();
+    tx.commit().await.unwrap();
+}
+
+// CVE-2025-22228 (Spring): bcrypt reads 72 bytes, and any password that began like it was right.
+#[tokio::test]
+async fn a_long_password_counts_to_its_last_character() {
+    let app = TestApp::start().await;
+    let password: String = "plum tree by the river, ".repeat(4)[..80].to_owned();
+    let joining = json!({"email": "ada@example.com", "password": password});
+    assert_eq!(app.anonymous().post(REGISTER, joining).await.status, 201);
+
+    for place in [0, 71, 72, 75, 79] {
+        let mut other = password.clone();
+        other.replace_range(place..=place, "#");
+        let body = json!({"email": "ada@example.com", "password": other});
+        let reply = app.anonymous().post(LOGIN, body).await;
+        refusal(&reply, 401, "invalid_credentials");
+    }
+    let shorter = json!({"email": "ada@example.com", "password": password[..72]});
+    assert_eq!(app.anonymous().post(LOGIN, shorter).await.status, 401);
+    let whole = json!({"email": "ada@example.com", "password": password});
+    assert_eq!(app.anonymous().post(LOGIN, whole).await.status, 200);
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::{LOGIN, LOGOUT, ME, ada, browser_after};
+use super::{LOGIN, LOGOUT, LOGOUT_ALL, ME, ada, browser_after};
 use crate::edge::refusal;
 use crate::support::{Actor, TestApp};
 
@@ -33,7 +33,7 @@ async fn both_ways(app: &TestApp) -> (Actor<'_>, Actor<'_>) {
     (browser_after(app, &reply), program)
 }
 
-// E10, and what others leave to the client: what was taken along opens nothing afterwards.
+// E10. PocketBase #7332 leaves signing out to the client: what was taken along opens nothing afterwards.
 #[tokio::test]
 async fn a_cookie_and_a_token_that_were_kept_open_nothing_after_signing_out() {
     let app = TestApp::start().await;
@@ -127,4 +127,22 @@ async fn a_header_beside_the_cookie_does_not_keep_the_cookies_login_alive() {
         refusal(&browser.get(ME).await, 401, "invalid_token");
     }
     assert_eq!(ada.get(ME).await.status, 401, "its login has ended too");
+}
+
+// Better Auth #9991: an image on another page signed visitors out.
+#[tokio::test]
+async fn a_link_or_an_image_signs_nobody_out() {
+    let app = TestApp::start().await;
+    app.sign_up("ada").await;
+    let (browser, _) = both_ways(&app).await;
+    let image = browser.clone().header("sec-fetch-site", "cross-site");
+
+    for path in [LOGOUT, LOGOUT_ALL] {
+        for visitor in [&browser, &image] {
+            let reply = visitor.get(path).await;
+            refusal(&reply, 405, "method_not_allowed");
+            assert!(reply.cookies().is_empty());
+        }
+    }
+    assert_eq!(browser.get(ME).await.status, 200);
 }

@@ -73,6 +73,25 @@ async fn a_browser_gets_another_cookie_and_the_one_before_opens_nothing() {
     assert_eq!(app.anonymous().post(REFRESH, token).await.status, 200);
 }
 
+// fastapi-users: a session alone could set another password.
+#[tokio::test]
+async fn a_login_alone_is_not_enough() {
+    let app = TestApp::start().await;
+    let ada_by_token = app.sign_up("ada").await;
+
+    let unasked = json!({"new_password": NEW});
+    let (field, _, rule) = field_at_fault(&ada_by_token.post(CHANGE, unasked).await);
+    assert_eq!((&*field, &*rule), ("current_password", "missing"));
+    for patch in [
+        json!({"password": NEW}),
+        json!({"email": "eve@example.com"}),
+    ] {
+        let (_, _, rule) = field_at_fault(&ada_by_token.patch(ME, patch).await);
+        assert_eq!(rule, "unknown_field");
+    }
+    assert_eq!(app.anonymous().post(LOGIN, ada()).await.status, 200);
+}
+
 #[tokio::test]
 async fn who_does_not_know_the_current_one_changes_nothing() {
     let app = TestApp::start().await;

@@ -138,6 +138,40 @@ async fn what_breaks_a_rule_is_422_and_named() {
     }
 }
 
+// GHSA-7rqj-j65f-68wh, GHSA-xmf8-cvqr-rfgj (Auth.js): an address was judged before it was normalised,
+// and two spellings became two accounts, or one of another's.
+#[tokio::test]
+async fn an_address_has_no_second_spelling_in_unicode() {
+    let app = TestApp::start().await;
+    app.sign_up("kim").await;
+    let long = format!("{}@example.com", "x".repeat(310));
+
+    for email in [
+        "kim＠example.com",
+        "kim@example。com",
+        "kim@example.com\u{0}",
+        "kim\u{200b}@example.com",
+        "\u{212a}im@example.com",
+        "kım@example.com",
+        "kim@EXAMPLE.ﬆ",
+        "kim@exаmple.com",
+        "kim@example.com, eve@example.com",
+        "kim@example.com\r\nbcc: eve@example.com",
+        "\"kim\"@example.com",
+        "kim@[127.0.0.1]",
+        &long,
+    ] {
+        let reply = app.anonymous().post(REGISTER, newcomer(email, None)).await;
+        assert_eq!(field_at_fault(&reply).0, "email", "{email:?}");
+    }
+    let reply = app
+        .anonymous()
+        .post(REGISTER, newcomer("KIM@Example.Com", None))
+        .await;
+    refusal(&reply, 409, "email_taken");
+    assert_eq!(app.count("SELECT COUNT(*) FROM users").await, 1);
+}
+
 #[tokio::test]
 async fn a_password_may_be_long_and_of_any_letters() {
     let app = TestApp::start().await;

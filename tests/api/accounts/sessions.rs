@@ -96,6 +96,7 @@ async fn a_login_that_is_not_remembered_ends_after_twelve_hours_though_in_use() 
     refusal(&browser.get(ME).await, 401, "invalid_token");
 }
 
+// ASVS 7.1.2.
 #[tokio::test]
 async fn of_many_logins_the_oldest_make_room() {
     let app = TestApp::start().await;

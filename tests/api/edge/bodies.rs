@@ -113,7 +113,7 @@ async fn a_missing_field_is_422_and_named() {
     assert_eq!(field_at_fault(&no_login), field("email", "missing"));
 }
 
-// GHSA of mass assignment: what nobody may choose is refused, not ignored.
+// Better Auth #9974, mass assignment: what nobody may choose is refused, not ignored.
 #[tokio::test]
 async fn nobody_chooses_their_role_or_another_field_that_is_not_theirs_to_set() {
     let app = TestApp::start().await;

@@ -20,7 +20,8 @@ async fn who_shows_nothing_is_asked_to() {
     assert_eq!(reply.header("www-authenticate"), CHALLENGE);
 }
 
-// C16, D44: what is shown and is not good is 401 and says so.
+// C16, D44: what is shown and is not good is 401 and says so. GHSA-xmf8-cvqr-rfgj (Auth.js): a header that
+// could not be read threw.
 #[tokio::test]
 async fn a_bad_credential_is_401_and_never_an_accident() {
     let app = TestApp::start().await;

@@ -190,7 +190,7 @@ async fn a_program_may_and_a_form_of_an_old_browser_may_not() {
     assert_eq!(still_there.status, 200, "the form has not signed Ada out");
 }
 
-// Step 5: a login may not be forced on anybody either.
+// Step 5: a login may not be forced on anybody either (Better Auth #9973, #10368).
 #[tokio::test]
 async fn a_foreign_page_can_neither_sign_a_visitor_in_nor_up_nor_out() {
     let app = TestApp::start().await;

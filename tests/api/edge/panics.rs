@@ -28,6 +28,7 @@ async fn ask(app: &TestApp, path: &str) -> Reply {
     Reply::read(response.unwrap()).await
 }
 
+// PocketBase #7762: a handler that panicked took the process with it.
 #[tokio::test]
 async fn a_panic_is_a_500_that_says_nothing_of_it() {
     let app = TestApp::start().await;

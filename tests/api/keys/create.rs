@@ -190,7 +190,7 @@ async fn a_strangers_key_can_be_neither_seen_nor_deleted() {
 #[tokio::test]
 async fn a_key_belongs_to_whoever_makes_it_and_to_nobody_who_is_named() {
     let app = TestApp::start().await;
-    let ada = app.sign_up("ada").await;
+    let (ada, eve) = (app.sign_up("ada").await, app.sign_up("eve").await);
     let victim = ada.get("/api/v1/auth/me").await.json()["id"].clone();
 
     for name in ["user_id", "userId", "owner"] {
@@ -200,10 +200,12 @@ async fn a_key_belongs_to_whoever_makes_it_and_to_nobody_who_is_named() {
             401,
             "unauthorized",
         );
-        let eve = app.anonymous().header("authorization", ada.authorization());
         assert_eq!(
             field_at_fault(&eve.post(KEYS, wanted).await).2,
             "unknown_field"
         );
     }
+    let key = eve.with_key(json!({})).await;
+    assert_eq!(key.get("/api/v1/auth/me").await.json()["username"], "eve");
+    assert_eq!(ada.get(KEYS).await.json()["total"], 0);
 }
