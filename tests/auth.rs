@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use concierge::auth::{
     Auth, Credential, KeyChange, LogIn, NewAccount, NewKey, NewProfile, PasswordAlgorithm,
-    Settings, SignedIn, TokenAlgorithm,
+    Settings, SignedIn, TokenAlgorithm, UserChange,
 };
 use concierge::clock::Clock;
 use concierge::domain::{
@@ -119,12 +119,16 @@ impl World {
 
     /// Changes rows behind everybody's back.
     async fn change(&self, sql: &str) {
+        self.change_in("main.db", sql).await;
+    }
+
+    async fn change_in(&self, file: &str, sql: &str) {
         let sql = AssertSqlSafe(sql.to_owned());
         if let Some(url) = &self.postgres {
             let pool = PgPool::connect(url).await.unwrap();
             sqlx::query(sql).execute(&pool).await.unwrap();
         } else {
-            let pool = open_file(&self.folder.path().join("main.db")).await;
+            let pool = open_file(&self.folder.path().join(file)).await;
             sqlx::query(sql).execute(&pool).await.unwrap();
         }
     }
@@ -910,6 +914,36 @@ async fn a_disabled_account_is_shut_out_with_everything_it_holds() {
     for credential in all {
         let refused = world.auth.verify(credential).await;
         assert_eq!(code(refused), Some("invalid_token"), "{credential:?}");
+    }
+}
+
+// Half a change would leave logins of before that no second try ends.
+#[tokio::test]
+async fn a_change_whose_logins_cannot_be_ended_is_not_made_and_can_be_tried_again() {
+    let world = World::open().await;
+    let ada = world.register("ada").await;
+    let login = world.log_in("ada").await;
+    let raised = || UserChange {
+        role: Some(Role::Admin),
+        ..UserChange::default()
+    };
+
+    let admin = acting(&world.auth.verify(cookie(&login)).await.unwrap());
+    world
+        .change_in("vault.db", "ALTER TABLE sessions RENAME TO away")
+        .await;
+    let failed = world.auth.change_user(&admin, &ada.id, raised()).await;
+    world
+        .change_in("vault.db", "ALTER TABLE away RENAME TO sessions")
+        .await;
+
+    assert_eq!(failed.unwrap_err().kind, Kind::Internal);
+    assert_eq!(world.auth.user(&ada.id).await.unwrap().role, Role::User);
+    assert!(world.auth.verify(cookie(&login)).await.is_ok());
+    let changed = world.auth.change_user(&admin, &ada.id, raised()).await;
+    assert_eq!(changed.unwrap().role, Role::Admin);
+    for credential in [cookie(&login), bearer(&login)] {
+        assert!(world.auth.verify(credential).await.is_err());
     }
 }
 

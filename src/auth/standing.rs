@@ -71,12 +71,13 @@ impl Auth {
         }
         users::change(&mut tx, &after).await?.map_err(taken)?;
         self.record(&mut tx, note).await?;
+        if before.token_version != after.token_version {
+            // Where this fails nothing has changed, and the change can be asked for again. Whoever signs
+            // in meanwhile does so as what they were before, which opens nothing afterwards.
+            self.shut_out(id, hash).await?;
+        }
         tx.commit().await?;
         self.0.seen.revoke(id);
-        if before.token_version != after.token_version {
-            self.shut_out(id, hash).await?;
-            self.0.seen.revoke(id);
-        }
         Ok(after)
     }
 
