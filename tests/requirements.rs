@@ -1,7 +1,8 @@
-//! `docs/requirements.md` names tests that exist.
+//! `docs/requirements.md` and `docs/security.md` name tests that exist.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -63,6 +64,43 @@ fn every_row_says_in_a_few_words_what_and_where() {
         assert!((1..=12).contains(&count), "{}: {count} words", row.key);
         assert!(!row.place.is_empty(), "{}", row.key);
     }
+}
+
+#[test]
+fn every_promise_of_security_has_a_number_of_its_own_and_tests_that_exist() {
+    let promises = promises();
+    let numbers: BTreeSet<_> = promises.iter().map(|row| &row.key).collect();
+
+    assert_eq!(numbers.len(), promises.len(), "a number stands there twice");
+    assert!(promises.len() > 50, "only {} were found", promises.len());
+    for row in &promises {
+        assert!(row.words.ends_with('.'), "{}: {}", row.key, row.words);
+        assert!(!row.held_by.is_empty(), "{}: nothing holds it", row.key);
+        for held_by in &row.held_by {
+            let is_test = held_by.contains("::") && exists(held_by);
+            assert!(is_test, "{}: there is no test {held_by}", row.key);
+        }
+    }
+}
+
+/// The rows of `docs/security.md`: a letter and a number, the promise, its measure, its tests.
+fn promises() -> Vec<Row> {
+    let text = fs::read_to_string(at("docs/security.md")).unwrap();
+    text.lines()
+        .filter_map(|line| {
+            let cells: Vec<&str> = line.split('|').map(str::trim).collect();
+            let [_, key, words, measure, held_by, _] = cells.as_slice() else {
+                return None;
+            };
+            key.ends_with(|last: char| last.is_ascii_digit())
+                .then(|| Row {
+                    key: (*key).to_owned(),
+                    words: (*words).to_owned(),
+                    place: (*measure).to_owned(),
+                    held_by: in_backticks(held_by),
+                })
+        })
+        .collect()
 }
 
 /// The rows of all tables, in their order.
