@@ -18,7 +18,8 @@ const PERMISSIONS_POLICY: HeaderName = HeaderName::from_static("permissions-poli
 const TWO_YEARS: &str = "max-age=63072000; includeSubDomains";
 
 /// Branches whose answers belong to one person.
-const PRIVATE: [&str; 10] = [
+const PRIVATE: [&str; 11] = [
+    "/api/v1/audit",
     "/api/v1/auth",
     "/api/v1/api-keys",
     "/api/v1/users",
