@@ -179,6 +179,7 @@ fn settings() -> Settings {
         token_algorithm: TokenAlgorithm::EdDsa,
         issuer: "http://localhost:8000".to_owned(),
         audience: "concierge".to_owned(),
+        issuers: Vec::new(),
         access_token_ttl: Duration::from_mins(15),
         session_ttl: 7 * DAY,
         session_max_ttl: 30 * DAY,

@@ -235,3 +235,49 @@ async fn execute(server: &str, sql: String) {
     conn.close().await.unwrap();
     done.unwrap();
 }
+
+/// SQLite makes the table of users anew: what was there stays, and so does what belongs to it.
+#[tokio::test]
+async fn an_older_file_keeps_its_users_and_what_is_theirs() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!(
+        "sqlite://{}?mode=rwc",
+        folder.path().join("old.db").display()
+    );
+    let mut conn = SqliteConnection::connect(&url).await.unwrap();
+    let all = names("main", "sqlite");
+    let (before, after): (Vec<_>, Vec<_>) = all.iter().partition(|name| name.as_str() < "0007");
+    apply(&mut conn, &before).await;
+    let rows =
+        "INSERT INTO users (id, email, role, status, email_verified, created_at, updated_at, rpm)
+            VALUES ('ada', 'ada@example.com', 'admin', 'active', 1, 5, 6, 7);
+        INSERT INTO replays (user_id, operation, idempotency_key, fingerprint, claim, expires_at)
+            VALUES ('ada', 'o', 'k', x'00', x'01', 9);";
+    sqlx::raw_sql(rows).execute(&mut conn).await.unwrap();
+
+    apply(&mut conn, &after).await;
+
+    let kept = "SELECT u.email || u.role || u.rpm || r.operation FROM users u
+        JOIN replays r ON r.user_id = u.id WHERE u.foreign_email IS NULL AND r.expires_at = 9";
+    let kept: String = sqlx::query_scalar(kept).fetch_one(&mut conn).await.unwrap();
+    assert_eq!(kept, "ada@example.comadmin7o");
+    let removed = "DELETE FROM users; SELECT COUNT(*) FROM replays";
+    let left: i64 = sqlx::query_scalar(removed)
+        .fetch_one(&mut conn)
+        .await
+        .unwrap();
+    assert_eq!(left, 0, "what belongs to a user goes with them");
+}
+
+async fn apply(conn: &mut SqliteConnection, names: &[&String]) {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations/main/sqlite");
+    for name in names {
+        let sql = fs::read_to_string(folder.join(name)).unwrap();
+        let mut tx = conn.begin().await.unwrap();
+        sqlx::raw_sql(sqlx::AssertSqlSafe(sql))
+            .execute(&mut *tx)
+            .await
+            .unwrap();
+        tx.commit().await.unwrap();
+    }
+}

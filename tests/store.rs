@@ -9,8 +9,8 @@
 
 use concierge::clock::Clock;
 use concierge::domain::{
-    Budget, Caps, Charge, Email, KeyId, Name, Outcome, Period, ProcessId, RequestId, Role, RowId,
-    Scope, Scopes, Status, Ts, User, UserId, Username,
+    Budget, Caps, Charge, Contact, Email, KeyId, Name, Outcome, Period, ProcessId, RequestId, Role,
+    RowId, Scope, Scopes, Status, Ts, User, UserId, Username,
 };
 use concierge::store::budgets::{self, Account, Change, Lease, Standing};
 use concierge::store::ledger::{self, Span};
@@ -62,7 +62,7 @@ impl Databases {
     fn user(&self, name: &str) -> User {
         User {
             id: UserId::new(&self.clock),
-            email: Email::parse(&format!("{name}@example.com")).unwrap(),
+            email: Contact::own(Email::parse(&format!("{name}@example.com")).unwrap()),
             username: Username::parse(name),
             name: Name::parse("Ada"),
             role: Role::User,
@@ -150,7 +150,9 @@ async fn a_row_comes_back_as_it_was_written() {
         Some(ada.clone())
     );
     assert_eq!(
-        users::by_email(&mut conn, &ada.email).await.unwrap(),
+        users::by_email(&mut conn, ada.email.own.as_ref().unwrap())
+            .await
+            .unwrap(),
         Some(ada.clone())
     );
     let name = Username::parse("ada").unwrap();
@@ -180,7 +182,7 @@ async fn a_taken_name_is_told_apart_from_a_taken_address() {
     users::add(&mut tx, &db.user("ada")).await.unwrap().unwrap();
 
     let mut same_name = db.user("ada");
-    same_name.email = Email::parse("other@example.com").unwrap();
+    same_name.email = Contact::own(Email::parse("other@example.com").unwrap());
     let by_name = users::add(&mut tx, &same_name).await.unwrap();
     let by_email = users::add(&mut tx, &db.user("ada")).await.unwrap();
 

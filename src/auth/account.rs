@@ -5,7 +5,9 @@ use secrecy::SecretString;
 use super::Auth;
 use super::audit::Note;
 use super::password::About;
-use crate::domain::{Caps, Email, Event, Name, Origin, Role, Status, User, UserId, Username};
+use crate::domain::{
+    Caps, Contact, Email, Event, Name, Origin, Role, Status, User, UserId, Username,
+};
 use crate::error::{self, Error, Result};
 use crate::store::users::{self, Taken};
 use crate::store::vault::{keys, passwords, sessions};
@@ -87,7 +89,7 @@ impl Auth {
         self.check_names(&new).await?;
         let about = About {
             field: "password",
-            email: &new.email,
+            email: Some(&new.email),
             username: new.username.as_ref(),
             name: new.name.as_ref(),
         };
@@ -95,7 +97,7 @@ impl Auth {
         let now = self.now();
         let user = User {
             id: UserId::new(&self.0.clock),
-            email: new.email,
+            email: Contact::own(new.email),
             username: new.username,
             name: new.name,
             role: standing.role,

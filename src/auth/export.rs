@@ -11,7 +11,7 @@ use crate::domain::{
 };
 use crate::error::Result;
 use crate::store::vault::{keys, passwords, sessions};
-use crate::store::{audit, budgets, ledger, replays};
+use crate::store::{audit, budgets, identities, ledger, replays};
 
 /// Entries of one part.
 const PAGE: i64 = 500;
@@ -62,12 +62,16 @@ impl Auth {
         drop(vault);
         let mut holders = vec![Holder::User(id.clone()).to_string()];
         holders.extend(keys.iter().map(|key| Holder::Key(key.id).to_string()));
-        let budgets = budgets::spent(&mut self.0.main.read().await?, &holders).await?;
+        let mut main = self.0.main.read().await?;
+        let budgets = budgets::spent(&mut main, &holders).await?;
+        let identities = identities::of(&mut main, id).await?;
+        drop(main);
         Ok(ExportedAccount {
             exported_at: now,
             caps: user.caps.into(),
             user,
             password_changed_at,
+            identities,
             sessions: sessions
                 .into_iter()
                 .map(|session| logins::shown(session, who))

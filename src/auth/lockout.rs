@@ -137,7 +137,10 @@ impl Lockout {
 /// One name for an account however it is called. No address can be read or guessed from it.
 fn account(key: &hmac::Key, typed: &str, user: Option<&User>) -> String {
     let text = match user {
-        Some(user) => user.email.as_str().to_owned(),
+        Some(user) => match &user.email.own {
+            Some(email) => email.as_str().to_owned(),
+            None => user.id.to_string(),
+        },
         None => Email::parse(typed).map_or_else(
             || typed.trim().to_lowercase(),
             |email| email.as_str().to_owned(),

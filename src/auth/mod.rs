@@ -5,6 +5,7 @@ mod audit;
 mod caps;
 mod device;
 mod export;
+mod foreign;
 mod key;
 mod lockout;
 mod login;
@@ -32,6 +33,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::OnceCell;
 
+use self::foreign::Issuers;
 use self::lockout::Lockout;
 use self::password::{Floor, Passwords, Peppers};
 use self::refresh::RefreshTokens;
@@ -43,11 +45,12 @@ use crate::clock::Clock;
 use crate::domain::Ts;
 use crate::error::{Error, Field, Location, Result};
 use crate::store::vault::sessions;
-use crate::store::{Db, Main, Vault};
+use crate::store::{Db, Main, Vault, identities};
 
 pub use self::account::NewAccount;
 pub use self::caps::NewCaps;
 pub use self::export::Part;
+pub use self::foreign::{ForeignAlgorithm, ForeignIssuer, ForeignKeys};
 pub use self::key::{KeyChange, NewKey};
 pub use self::login::{LogIn, SignedIn};
 pub use self::own_password::NewPassword;
@@ -71,6 +74,7 @@ struct Parts {
     /// None where all stored hashes are of today's kind.
     floor: OnceCell<Option<Floor>>,
     tokens: Tokens,
+    issuers: Issuers,
     refresh_tokens: RefreshTokens,
     lifetimes: Lifetimes,
     lockout: Lockout,
@@ -90,6 +94,8 @@ pub struct Settings {
     pub issuer: String,
     /// The `aud` of our tokens.
     pub audience: String,
+    /// Others whose tokens are accepted.
+    pub issuers: Vec<ForeignIssuer>,
     /// A second to a day.
     pub access_token_ttl: Duration,
     /// Idle time after which a login's cookie ends.
@@ -128,6 +134,7 @@ impl Auth {
             main,
             vault,
             tokens: Tokens::new(&settings)?,
+            issuers: Issuers::new(&settings.issuers, &clock)?,
             refresh_tokens: RefreshTokens::new(&settings)?,
             lifetimes: settings.lifetimes(),
             lockout: Lockout::new(&settings)?,
@@ -160,8 +167,14 @@ impl Auth {
         self.0.tokens.public_keys()
     }
 
-    /// Sweeps out logins that are over; how many they were.
+    /// Sweeps out logins that are over; how many they were. Likewise identities whose account was
+    /// deleted so long ago that no token of before is good any more.
     pub async fn sweep(&self) -> Result<u64> {
+        let before = self.now().minus(2 * token::LONGEST_LIFE);
+        let mut tx = self.0.main.write().await?;
+        identities::sweep(&mut tx, before).await?;
+        tx.commit().await?;
+
         let mut tx = self.0.vault.write().await?;
         let swept = sessions::sweep(&mut tx, self.now()).await?;
         tx.commit().await?;
@@ -229,6 +242,7 @@ impl Settings {
             token_algorithm: TokenAlgorithm::EdDsa,
             issuer: "concierge".to_owned(),
             audience: "concierge".to_owned(),
+            issuers: Vec::new(),
             access_token_ttl: Duration::from_mins(15),
             session_ttl: Duration::from_hours(7 * 24),
             session_max_ttl: Duration::from_hours(30 * 24),

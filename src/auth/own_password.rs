@@ -30,11 +30,10 @@ pub struct NewCookie {
 }
 
 impl Auth {
-    /// Sets another password and ends every login but the one that asks.
+    /// Sets another password and ends every login but the one that asks, if it is one.
     pub async fn change_password(
         &self,
         who: &Actor,
-        session: SessionId,
         wanted: NewPassword,
     ) -> Result<Option<NewCookie>> {
         let owner = &who.user;
@@ -48,11 +47,14 @@ impl Auth {
             return Err(wrong());
         }
         passwords::set(&mut tx, owner, &hash, self.now()).await?;
-        sessions::remove_others(&mut tx, owner, session).await?;
-        let cookie = if wanted.by_cookie {
-            Some(self.rename(&mut tx, session).await?)
-        } else {
-            None
+        let session = who.session();
+        match session {
+            Some(session) => sessions::remove_others(&mut tx, owner, session).await?,
+            None => sessions::remove_all(&mut tx, owner).await?,
+        }
+        let cookie = match session {
+            Some(session) if wanted.by_cookie => Some(self.rename(&mut tx, session).await?),
+            _ => None,
         };
         tx.commit().await?;
         self.0.seen.revoke(owner);

@@ -4,11 +4,11 @@ use secrecy::SecretString;
 
 use super::audit::Note;
 use super::standing::{another_stays, hold, is_administrator};
-use super::{Auth, invalid};
+use super::{Auth, foreign, invalid};
 use crate::domain::{Actor, Event, Holder, Status, User, UserId};
 use crate::error::Result;
 use crate::store::vault::{keys, passwords, sessions};
-use crate::store::{audit, budgets, ledger, users};
+use crate::store::{audit, budgets, identities, ledger, users};
 
 /// Accounts that are removed in one sweep.
 const AT_ONCE: i64 = 100;
@@ -99,6 +99,10 @@ impl Auth {
         tx.commit().await?;
 
         let mut tx = self.0.main.write().await?;
+        for identity in identities::of(&mut tx, id).await? {
+            let fingerprint = foreign::fingerprint(&identity.issuer, &identity.subject);
+            identities::depart(&mut tx, &fingerprint, self.now()).await?;
+        }
         users::remove(&mut tx, id).await?;
         tx.commit().await
     }

@@ -152,7 +152,7 @@ fn is_token(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{Caps, Email, Origin, Role, Status, UserId};
+    use crate::domain::{Caps, Contact, Email, Origin, Role, Status, UserId};
 
     const HOUR: Duration = Duration::from_hours(1);
     const DAY: Duration = Duration::from_hours(24);
@@ -169,7 +169,7 @@ mod tests {
         let now = Ts::from_micros(clock.micros());
         User {
             id: UserId::new(clock),
-            email: Email::parse("ada@example.com").unwrap(),
+            email: Contact::own(Email::parse("ada@example.com").unwrap()),
             username: None,
             name: None,
             role: Role::User,

@@ -8,7 +8,8 @@ use super::audit::Note;
 use super::password::About;
 use super::{Auth, NewCaps, caps, invalid};
 use crate::domain::{
-    Actor, Caps, Email, Event, FlatCaps, Name, Patch, Role, Status, Ts, User, UserId, Username,
+    Actor, Caps, Contact, Email, Event, FlatCaps, Name, Patch, Role, Status, Ts, User, UserId,
+    Username,
 };
 use crate::error::{Error, Result};
 use crate::store::users;
@@ -113,7 +114,13 @@ impl UserChange {
 
     fn over(self, before: &User, now: Ts) -> Result<User> {
         let caps: Caps = self.caps.over(before.caps)?;
-        let email = self.email.unwrap_or_else(|| before.email.clone());
+        let email = match self.email {
+            Some(own) => Contact {
+                own: Some(own),
+                ..before.email.clone()
+            },
+            None => before.email.clone(),
+        };
         let (role, status) = (
             self.role.unwrap_or(before.role),
             self.status.unwrap_or(before.status),

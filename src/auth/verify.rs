@@ -14,7 +14,7 @@ use crate::store::vault::sessions::{self, Session};
 /// What a request shows, and where.
 #[derive(Clone, Copy)]
 pub enum Credential<'a> {
-    /// After `Authorization: Bearer`: an access token or an API key.
+    /// After `Authorization: Bearer`: an access token, a foreign issuer's token or an API key.
     Bearer(&'a str),
     /// In `X-API-Key` or `api-key`.
     Key(&'a str),
@@ -45,10 +45,16 @@ impl Auth {
 
     async fn look_up(&self, shown: Shown<'_>) -> Result<Recognised> {
         match shown {
+            Shown::Token(token) if self.is_foreign(token) => self.by_foreign_token(token).await,
             Shown::Token(token) => self.by_token(token).await,
             Shown::Key(text) => self.by_key(text).await,
             Shown::Cookie(hash) => self.by_cookie(&hash).await,
         }
+    }
+
+    /// Whether a token is for a foreign issuer to bear out: what names a key of ours is not.
+    fn is_foreign(&self, token: &str) -> bool {
+        !self.0.issuers.is_empty() && !self.0.tokens.are_named_by(token)
     }
 
     async fn by_token(&self, token: &str) -> Result<Recognised> {
@@ -132,7 +138,7 @@ impl Auth {
         tx.commit().await
     }
 
-    async fn note_user(&self, user: &User, now: Ts) -> Result<()> {
+    pub(super) async fn note_user(&self, user: &User, now: Ts) -> Result<()> {
         let is_recent = |seen| now.since(seen) < SEEN_EVERY;
         if user.last_seen_at.is_some_and(is_recent) {
             return Ok(());
@@ -156,7 +162,7 @@ fn by_session(session: &Session, user: User, until: Ts) -> Recognised {
 }
 
 /// A door does not stay shut because the visitors' book cannot be written.
-fn note(noted: Result<()>, user: &User) {
+pub(super) fn note(noted: Result<()>, user: &User) {
     if let Err(error) = noted {
         let cause = error::chain(&error);
         tracing::warn!(user.id = %user.id, error = cause, "The use of a credential was not noted");

@@ -36,13 +36,6 @@ impl Key {
             ..self
         }
     }
-
-    const fn later(self) -> Self {
-        Self {
-            in_effect: false,
-            ..self
-        }
-    }
 }
 
 impl Section {
@@ -134,12 +127,12 @@ pub const SECTIONS: &[Section] = sections! {
         "tpm" = "none": "USER_TPM.";
     }
     "issuers" {
-        "iss" = "none (required)" later: "The issuer's name in its tokens.";
-        "jwks_url" = "none" later: "Where it publishes its keys; this or hs256_secret.";
-        "hs256_secret" = "none" secret later: "A secret shared with it.";
-        "audiences" = "none" later: "The audiences that its tokens must be for.";
-        "algorithms" = "those that fit the keys" later: "EdDSA, ES256, RS256, PS256 for published keys; HS256 for a secret.";
-        "trust_role" = "false" later: "Whether its role claim counts here.";
+        "iss" = "none (required)": "The issuer's name in its tokens.";
+        "jwks_url" = "none": "Where it publishes its keys, https:// or on this machine; this or hs256_secret.";
+        "hs256_secret" = "none" secret: "A secret shared with it.";
+        "audiences" = "none (required)": "The audiences that its tokens must be for.";
+        "algorithms" = "those that fit the keys": "EdDSA, ES256, RS256, PS256 for published keys; HS256 for a secret.";
+        "trust_role" = "false": "Whether its role claim counts here, be it user or admin.";
     }
     "rate_limits" {
         "login" = "20/1m": "Of one address: signing in, and whatever else asks for a password.";

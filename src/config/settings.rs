@@ -118,9 +118,10 @@ pub const SETTINGS: &[Setting] = settings! {
         COOKIE_SAMESITE = "auto": "Whether other sites' pages send the cookie: auto, strict, lax or none.";
     }
     "Foreign issuers" {
-        BETTER_AUTH_URL = "none" later: "Accepts tokens of the Better Auth server at this address.";
-        BETTER_AUTH_SECRET = "none" secret later: "Accepts HS256 tokens signed with this secret.";
-        BETTER_AUTH_AUDIENCE = "none" later: "The audiences that such tokens must be for.";
+        BETTER_AUTH_URL = "none": "Accepts tokens of the Better Auth server at this address, https:// or on this machine.";
+        BETTER_AUTH_SECRET = "none" secret: "Accepts HS256 tokens signed with the bytes of this secret.";
+        BETTER_AUTH_AUDIENCE = "with BETTER_AUTH_URL its origin, with BETTER_AUTH_SECRET any": "The audiences that such tokens must be for.";
+        BETTER_AUTH_TRUST_ROLE = "false": "Whether the role claim of such tokens counts here, be it user or admin.";
     }
     "Models" {
         OPENAI_API_KEY = "none" secret: "Makes the provider openai.";

@@ -4,7 +4,9 @@ use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use super::{ActiveSession, ApiKey, FlatCaps, IdempotencyKey, KeyId, Outcome, RowId, Ts, User};
+use super::{
+    ActiveSession, ApiKey, FlatCaps, IdempotencyKey, KeyId, KnownIdentity, Outcome, RowId, Ts, User,
+};
 
 /// What there is one of, or few.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -16,6 +18,8 @@ pub struct ExportedAccount {
     /// Null: there is no password.
     #[schema(required = true)]
     pub password_changed_at: Option<Ts>,
+    /// Who the user is to a foreign issuer.
+    pub identities: Vec<KnownIdentity>,
     pub sessions: Vec<ActiveSession>,
     pub api_keys: Vec<ApiKey>,
     pub budgets: Vec<Spent>,

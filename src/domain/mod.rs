@@ -3,9 +3,11 @@
 mod audit;
 mod budget;
 mod caps;
+mod contact;
 mod email;
 mod export;
 mod id;
+mod identity;
 mod key;
 mod origin;
 mod patch;
@@ -20,11 +22,13 @@ mod user;
 pub use audit::{AuditEntry, Event};
 pub use budget::{Holder, Window};
 pub use caps::{Budget, Caps, FlatCaps, Period};
+pub use contact::Contact;
 pub use email::Email;
 pub use export::{ExportedAccount, KeptAnswer, Spent, UsageEntry};
 pub use id::{
     AuditId, ClaimId, IdempotencyKey, KeyId, ProcessId, RequestId, RowId, SessionId, UserId,
 };
+pub use identity::{Identity, KnownIdentity};
 pub use key::ApiKey;
 pub use origin::{Actor, Origin};
 pub use patch::{Patch, not_null};

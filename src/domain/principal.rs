@@ -17,6 +17,8 @@ pub struct Principal {
 pub enum Via {
     /// A cookie or an access token.
     Session(SessionId),
+    /// A foreign issuer's token, which belongs to no login here.
+    Foreign,
     Key {
         id: KeyId,
         scopes: Scopes,
@@ -32,10 +34,11 @@ impl Principal {
         self.role == Role::Admin && self.may(Scope::Admin)
     }
 
-    /// Whether what was shown reaches this far. A session reaches as far as its user.
+    /// Whether what was shown reaches this far. A session reaches as far as its user, and so does a
+    /// foreign token.
     pub fn may(&self, scope: Scope) -> bool {
         match &self.via {
-            Via::Session(_) => true,
+            Via::Session(_) | Via::Foreign => true,
             Via::Key { scopes, .. } => scopes.allow(scope),
         }
     }
@@ -53,14 +56,14 @@ impl Principal {
     pub fn session(&self) -> Option<SessionId> {
         match self.via {
             Via::Session(id) => Some(id),
-            Via::Key { .. } => None,
+            Via::Key { .. } | Via::Foreign => None,
         }
     }
 
     pub fn key(&self) -> Option<KeyId> {
         match self.via {
             Via::Key { id, .. } => Some(id),
-            Via::Session(_) => None,
+            Via::Session(_) | Via::Foreign => None,
         }
     }
 }

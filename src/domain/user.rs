@@ -4,13 +4,16 @@ use derive_more::Display;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{Caps, Email, Name, Ts, UserId, Username};
+use super::{Caps, Contact, Email, Name, Ts, UserId, Username};
 
 /// An account, without its credentials.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, sqlx::FromRow, ToSchema)]
 pub struct User {
     pub id: UserId,
-    pub email: Email,
+    /// Null: there is none, as a foreign issuer has not told it.
+    #[sqlx(flatten)]
+    #[schema(value_type = Option<Email>, required = true)]
+    pub email: Contact,
     /// A second name to sign in by.
     #[schema(required = true)]
     pub username: Option<Username>,

@@ -35,6 +35,7 @@ pub use openai::{Endpoint, OpenAi, Timeouts};
 pub use reply::{Frames, Reply, Streaming};
 pub use request::{ChatRequest, PromptSize, Task};
 pub use sent::Sent;
+pub use transport::Fetcher;
 pub use usage::Usage;
 pub use words::{error_code, error_type};
 

@@ -66,7 +66,7 @@ impl Grantor {
         };
         let of_key = match &principal.via {
             Via::Key { id, caps, .. } => caps.budget.map(|budget| claim(Holder::Key(*id), budget)),
-            Via::Session(_) => None,
+            Via::Session(_) | Via::Foreign => None,
         };
         let user_caps = principal.caps.or(self.everybody);
         let of_user = user_caps

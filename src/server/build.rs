@@ -7,10 +7,12 @@ use tokio::sync::Semaphore;
 
 use super::databases::Databases;
 use super::secret;
-use crate::auth::{self, Auth, PasswordAlgorithm, TokenAlgorithm};
+use crate::auth::{
+    self, Auth, ForeignAlgorithm, ForeignIssuer, ForeignKeys, PasswordAlgorithm, TokenAlgorithm,
+};
 use crate::cache::{Limiter, Locks, Redis};
 use crate::clock::Clock;
-use crate::config::{Config, ExposeSecret, JwtAlgorithm, PasswordHash};
+use crate::config::{Config, ExposeSecret, IssuerKeys, JwtAlgorithm, PasswordHash};
 use crate::domain::Ts;
 use crate::error::{Error, Result};
 use crate::health::{Health, Needs};
@@ -100,6 +102,7 @@ fn auth_with(
         },
         issuer: issuer(config),
         audience: config.app.name.clone(),
+        issuers: issuers(config)?,
         access_token_ttl: own.access_token_ttl,
         session_ttl: own.session_ttl,
         session_max_ttl: own.session_max_ttl,
@@ -123,6 +126,29 @@ fn auth_with(
         databases.vault.clone(),
         clock.clone(),
     )
+}
+
+fn issuers(config: &Config) -> Result<Vec<ForeignIssuer>> {
+    let issuers = config.issuers.iter().map(|issuer| {
+        Ok(ForeignIssuer {
+            iss: issuer.iss.clone(),
+            keys: match &issuer.keys {
+                IssuerKeys::Jwks(url) => {
+                    ForeignKeys::Published(url.as_str().parse().map_err(Error::internal)?)
+                }
+                IssuerKeys::Hs256(secret) => ForeignKeys::Secret(secret.clone()),
+            },
+            audiences: issuer.audiences.clone(),
+            algorithms: ForeignAlgorithm::ALL
+                .into_iter()
+                .filter(|it| issuer.algorithms.iter().any(|name| name == it.name()))
+                .collect(),
+            trust_role: issuer.trust_role,
+            name: issuer.name().to_owned(),
+            sub_is_user_id: issuer.sub_is_user_id,
+        })
+    });
+    issuers.collect()
 }
 
 fn redis(config: &Config) -> Result<Option<Redis>> {

@@ -11,6 +11,7 @@ mod open;
 
 pub mod audit;
 pub mod budgets;
+pub mod identities;
 pub mod ledger;
 pub mod replays;
 pub mod users;

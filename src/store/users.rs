@@ -37,7 +37,8 @@ pub struct Sought {
 }
 
 pub async fn by_id(conn: &mut Conn<Main>, id: &UserId) -> Result<Option<User>> {
-    const SQL: &str = "SELECT id, email, username, name, role, status, email_verified,
+    const SQL: &str =
+        "SELECT id, email, foreign_email, username, name, role, status, email_verified,
                               created_at, updated_at, last_seen_at, token_version,
                               budget_microusd, budget_period, rpm, tpm
                        FROM users WHERE id = $1";
@@ -49,7 +50,7 @@ pub async fn by_id(conn: &mut Conn<Main>, id: &UserId) -> Result<Option<User>> {
 /// The user as they stand; nobody else changes them until the unit of work ends.
 pub async fn hold(tx: &mut Tx<Main>, id: &UserId) -> Result<Option<User>> {
     const SQL: &str = "UPDATE users SET token_version = token_version WHERE id = $1
-                       RETURNING id, email, username, name, role, status, email_verified,
+                       RETURNING id, email, foreign_email, username, name, role, status, email_verified,
                                  created_at, updated_at, last_seen_at, token_version,
                                  budget_microusd, budget_period, rpm, tpm";
     Ok(on!(tx, |c| sqlx::query_as::<_, User>(SQL)
@@ -58,7 +59,8 @@ pub async fn hold(tx: &mut Tx<Main>, id: &UserId) -> Result<Option<User>> {
 }
 
 pub async fn by_email(conn: &mut Conn<Main>, email: &Email) -> Result<Option<User>> {
-    const SQL: &str = "SELECT id, email, username, name, role, status, email_verified,
+    const SQL: &str =
+        "SELECT id, email, foreign_email, username, name, role, status, email_verified,
                               created_at, updated_at, last_seen_at, token_version,
                               budget_microusd, budget_period, rpm, tpm
                        FROM users WHERE email = $1";
@@ -68,7 +70,8 @@ pub async fn by_email(conn: &mut Conn<Main>, email: &Email) -> Result<Option<Use
 }
 
 pub async fn by_username(conn: &mut Conn<Main>, name: &Username) -> Result<Option<User>> {
-    const SQL: &str = "SELECT id, email, username, name, role, status, email_verified,
+    const SQL: &str =
+        "SELECT id, email, foreign_email, username, name, role, status, email_verified,
                               created_at, updated_at, last_seen_at, token_version,
                               budget_microusd, budget_period, rpm, tpm
                        FROM users WHERE username = $1";
@@ -81,13 +84,14 @@ pub async fn by_username(conn: &mut Conn<Main>, name: &Username) -> Result<Optio
 pub async fn add(tx: &mut Tx<Main>, user: &User) -> Result<Result<(), Taken>> {
     const SQL: &str = "INSERT INTO users (id, email, username, name, role, status, email_verified,
                                           created_at, updated_at, token_version,
-                                          budget_microusd, budget_period, rpm, tpm)
-                       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
+                                          budget_microusd, budget_period, rpm, tpm,
+                                          foreign_email)
+                       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
                        ON CONFLICT DO NOTHING";
     let caps = FlatCaps::from(user.caps);
     let added = on!(tx, |c| sqlx::query(SQL)
         .bind(&user.id)
-        .bind(&user.email)
+        .bind(&user.email.own)
         .bind(&user.username)
         .bind(&user.name)
         .bind(user.role)
@@ -100,12 +104,16 @@ pub async fn add(tx: &mut Tx<Main>, user: &User) -> Result<Result<(), Taken>> {
         .bind(caps.budget_period)
         .bind(caps.rpm)
         .bind(caps.tpm)
+        .bind(&user.email.foreign)
         .execute(c)
         .map_ok(|done| done.rows_affected()))?;
     if added == 1 {
         return Ok(Ok(()));
     }
-    let email_taken = by_email(tx, &user.email).await?.is_some();
+    let email_taken = match &user.email.own {
+        Some(email) => by_email(tx, email).await?.is_some(),
+        None => false,
+    };
     Ok(Err(if email_taken {
         Taken::Email
     } else {
@@ -126,7 +134,7 @@ pub async fn rename(
                                         username = CASE WHEN $4 THEN $5 ELSE username END,
                                         updated_at = $6
                        WHERE id = $1
-                       RETURNING id, email, username, name, role, status, email_verified,
+                       RETURNING id, email, foreign_email, username, name, role, status, email_verified,
                                  created_at, updated_at, last_seen_at, token_version,
                                  budget_microusd, budget_period, rpm, tpm";
     let renamed = on!(tx, |c| sqlx::query_as::<_, User>(SQL)
@@ -161,6 +169,25 @@ pub async fn promote(tx: &mut Tx<Main>, id: &UserId, now: Ts) -> Result<bool> {
     Ok(changed == 1)
 }
 
+/// Writes down what a foreign issuer says of a user who has no address of their own here.
+pub async fn retell(
+    tx: &mut Tx<Main>,
+    id: &UserId,
+    (email, is_verified): (Option<&Email>, bool),
+    now: Ts,
+) -> Result<()> {
+    const SQL: &str = "UPDATE users SET foreign_email = $2, email_verified = $3, updated_at = $4
+                       WHERE id = $1 AND email IS NULL";
+    on!(tx, |c| sqlx::query(SQL)
+        .bind(id)
+        .bind(email)
+        .bind(is_verified)
+        .bind(now)
+        .execute(c)
+        .map_ok(drop))?;
+    Ok(())
+}
+
 /// Notes that a user was here.
 pub async fn seen(tx: &mut Tx<Main>, id: &UserId, now: Ts) -> Result<()> {
     const SQL: &str = "UPDATE users SET last_seen_at = $2 WHERE id = $1";
@@ -183,7 +210,7 @@ pub async fn change(tx: &mut Tx<Main>, user: &User) -> Result<Result<(), Taken>>
     let caps = FlatCaps::from(user.caps);
     let changed = on!(tx, |c| sqlx::query(SQL)
         .bind(&user.id)
-        .bind(&user.email)
+        .bind(&user.email.own)
         .bind(&user.username)
         .bind(&user.name)
         .bind(user.role)
@@ -240,11 +267,13 @@ pub async fn page(
     limit: i64,
     offset: i64,
 ) -> Result<Vec<User>> {
-    const SQL: &str = "SELECT id, email, username, name, role, status, email_verified,
+    const SQL: &str =
+        "SELECT id, email, foreign_email, username, name, role, status, email_verified,
                               created_at, updated_at, last_seen_at, token_version,
                               budget_microusd, budget_period, rpm, tpm
                        FROM users
                        WHERE ($1 IS NULL OR email LIKE $1 ESCAPE '\\'
+                                         OR foreign_email LIKE $1 ESCAPE '\\'
                                          OR username LIKE $1 ESCAPE '\\')
                          AND ($2 IS NULL OR role = $2) AND ($3 IS NULL OR status = $3)
                        ORDER BY created_at DESC, id DESC LIMIT $4 OFFSET $5";
@@ -260,6 +289,7 @@ pub async fn page(
 pub async fn count(conn: &mut Conn<Main>, sought: &Sought) -> Result<i64> {
     const SQL: &str = "SELECT COUNT(*) FROM users
                        WHERE ($1 IS NULL OR email LIKE $1 ESCAPE '\\'
+                                         OR foreign_email LIKE $1 ESCAPE '\\'
                                          OR username LIKE $1 ESCAPE '\\')
                          AND ($2 IS NULL OR role = $2) AND ($3 IS NULL OR status = $3)";
     Ok(on!(conn, |c| sqlx::query_scalar::<_, i64>(SQL)

@@ -13,6 +13,7 @@
 mod accounts;
 mod doors;
 mod edge;
+mod issuers;
 mod keys;
 mod llm;
 mod openapi;

@@ -431,16 +431,14 @@ fn what_this_version_does_not_read_is_warned_of() {
 
 #[test]
 fn a_section_that_is_not_read_is_warned_of_too() {
-    let (_folder, sources) = with_toml(
-        "[relay]\nidle_timeout = \"9s\"\n\
-         [[issuers]]\niss = \"https://idp\"\njwks_url = \"https://idp/jwks\"\naudiences = [\"api\"]\n",
-    );
+    let (_folder, sources) =
+        with_toml("[relay]\nidle_timeout = \"9s\"\n[rate_limits]\nlogin = \"20/m\"\n");
 
     let loaded = loaded(&sources);
 
     assert_eq!(
         loaded.warnings,
-        ["issuers is set, but nothing in this version reads it."]
+        ["rate_limits.login is set, but nothing in this version reads it."]
     );
 }
 

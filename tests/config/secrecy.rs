@@ -50,7 +50,8 @@ fn nothing_that_is_shown_holds_a_secret() {
     let (_folder, mut sources) = with_toml(
         "[providers.local]\nkind = \"openai\"\nbase_url = \"http://127.0.0.1:1/v1\"\n\
          api_keys = [\"hunter2\"]\nheaders = { x-key = \"hunter2\" }\n\
-         [[issuers]]\niss = \"a\"\nhs256_secret = \"hunter2-q3J9v0Zt7Lk2WmX8sBcD4fGhR5yP\"\n",
+         [[issuers]]\niss = \"a\"\nhs256_secret = \"hunter2-q3J9v0Zt7Lk2WmX8sBcD4fGhR5yP\"\n\
+         audiences = [\"b\"]\n",
     );
     sources.environment = variables(SECRETS);
 

@@ -257,9 +257,98 @@ fn better_auth_is_one_issuer_for_each_kind_of_key() {
     assert!(shared.sub_is_user_id && shared.iss.is_none());
     assert_eq!(shared.algorithms, ["HS256"]);
     assert_eq!(shared.audiences, ["a", "b"]);
+    assert!(!published.trust_role && !shared.trust_role);
+    assert_eq!(
+        (published.name(), shared.name()),
+        ("better-auth", "better-auth")
+    );
     assert_eq!(
         problem(&[("BETTER_AUTH_SECRET", "short")]),
         "BETTER_AUTH_SECRET: has 5 bytes; wanted at least 32 bytes"
+    );
+}
+
+#[test]
+fn better_auth_issues_tokens_in_the_name_of_its_origin_and_for_it() {
+    for (url, jwks) in [
+        ("https://a.example", "https://a.example/api/auth/jwks"),
+        (
+            "https://a.example:443/api/auth/",
+            "https://a.example/api/auth/jwks",
+        ),
+        (
+            "https://a.example/app",
+            "https://a.example/app/api/auth/jwks",
+        ),
+    ] {
+        let issuers =
+            config(&[("BETTER_AUTH_URL", url), ("BETTER_AUTH_TRUST_ROLE", "true")]).issuers;
+
+        let [issuer] = &issuers[..] else {
+            panic!("{issuers:?}");
+        };
+        assert_eq!(issuer.iss.as_deref(), Some("https://a.example"));
+        assert_eq!(issuer.audiences, ["https://a.example"]);
+        assert!(issuer.trust_role);
+        let IssuerKeys::Jwks(found) = &issuer.keys else {
+            panic!("{issuer:?}");
+        };
+        assert_eq!(found.as_str(), jwks);
+    }
+}
+
+#[test]
+fn keys_come_over_https_or_from_this_machine() {
+    let wanted = "wanted an https:// address, or an http:// one of this machine";
+    for bad in [
+        "http://a.example",
+        "http://localhost.evil.example",
+        "http://10.0.0.1",
+    ] {
+        let said = problem(&[("BETTER_AUTH_URL", bad)]);
+        assert!(
+            said.starts_with("BETTER_AUTH_URL: ") && said.ends_with(wanted),
+            "{said}"
+        );
+        let toml = format!("[[issuers]]\niss = \"a\"\njwks_url = \"{bad}\"\naudiences = [\"b\"]\n");
+        let said = problems_of_toml(&toml).remove(0);
+        assert!(
+            said.starts_with("issuers.jwks_url: ") && said.ends_with(wanted),
+            "{said}"
+        );
+    }
+    for good in [
+        "http://localhost:3000",
+        "http://127.0.0.1:3000",
+        "http://[::1]:3000",
+    ] {
+        assert_eq!(config(&[("BETTER_AUTH_URL", good)]).issuers.len(), 1);
+    }
+}
+
+#[test]
+fn whose_a_token_is_is_clear_from_its_issuer() {
+    let issuer = |iss: &str| {
+        format!("[[issuers]]\niss = \"{iss}\"\njwks_url = \"https://a\"\naudiences = [\"b\"]\n")
+    };
+    for (text, said) in [
+        (issuer("x") + &issuer("x"), "issuers: names x twice"),
+        (
+            issuer("better-auth"),
+            "issuers: names one better-auth, as the short form is called",
+        ),
+        (
+            format!("BETTER_AUTH_URL = \"https://x\"\n{}", issuer("https://x")).to_lowercase(),
+            "issuers: names https://x twice",
+        ),
+    ] {
+        let problems = problems_of_toml(&text);
+        assert_eq!(problems.len(), 1, "{problems:#?}");
+        assert!(problems[0].starts_with(said), "{problems:#?}");
+    }
+    assert_eq!(
+        config_of_toml(&(issuer("x") + &issuer("y"))).issuers.len(),
+        2
     );
 }
 
@@ -274,14 +363,24 @@ fn an_issuer_has_a_name_and_one_kind_of_key() {
     assert!(issuers[0].trust_role && !issuers[0].sub_is_user_id);
 
     for (text, said) in [
-        ("iss = \"a\"\n", "issuers.jwks_url: is not set"),
-        ("jwks_url = \"https://a\"\n", "issuers.iss: is not set"),
         (
-            "iss = \"a\"\njwks_url = \"https://a\"\nnmae = 1\n",
+            "iss = \"a\"\naudiences = [\"b\"]\n",
+            "issuers.jwks_url: is not set",
+        ),
+        (
+            "jwks_url = \"https://a\"\naudiences = [\"b\"]\n",
+            "issuers.iss: is not set",
+        ),
+        (
+            "iss = \"a\"\njwks_url = \"https://a\"\n",
+            "issuers.audiences: is not set",
+        ),
+        (
+            "iss = \"a\"\naudiences = [\"b\"]\njwks_url = \"https://a\"\nnmae = 1\n",
             "issuers.nmae: is no setting",
         ),
         (
-            "iss = \"a\"\njwks_url = \"https://a\"\nalgorithms = [\"HS256\"]\n",
+            "iss = \"a\"\naudiences = [\"b\"]\njwks_url = \"https://a\"\nalgorithms = [\"HS256\"]\n",
             "issuers.algorithms: holds \"HS256\"; wanted some of EdDSA",
         ),
     ] {

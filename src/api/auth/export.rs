@@ -23,7 +23,7 @@ use crate::state::App;
         "email_verified": false, "created_at": "2026-11-21T09:30:00.25Z",
         "updated_at": "2026-11-21T09:30:00.25Z", "last_seen_at": "2026-11-21T11:57:02.5Z"},
     "caps": {"budget_microusd": null, "budget_period": null, "rpm": null, "tpm": null},
-    "password_changed_at": "2026-11-21T09:30:00.25Z",
+    "password_changed_at": "2026-11-21T09:30:00.25Z", "identities": [],
     "sessions": [{"id": "0199d3f2-a001-7d10-9c55-3a5b7d9f1e02",
         "created_at": "2026-11-21T09:30:05Z", "last_seen_at": "2026-11-21T11:30:05Z",
         "ip": "203.0.113.7", "user_agent": "Mozilla/5.0", "current": true}],

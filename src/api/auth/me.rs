@@ -57,7 +57,11 @@ pub struct Farewell {
         "updated_at": "2026-11-21T09:30:00.25Z", "last_seen_at": null})),
         Unauthenticated, Failures))]
 pub async fn me(caller: Scoped<ProfileRead>, app: App) -> Result<Response> {
-    let user = app.auth.user(&caller.user).await?;
+    let user = User {
+        // An issuer may have a say in it.
+        role: caller.role,
+        ..app.auth.user(&caller.user).await?
+    };
 
     let vary = [(VARY, HeaderValue::from_static("Cookie, Authorization"))];
     Ok((vary, Json(user)).into_response())

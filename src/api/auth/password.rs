@@ -63,7 +63,7 @@ async fn set(
         new: wanted.new_password,
         by_cookie: caller.by_cookie,
     };
-    let changed = app.auth.change_password(caller, caller.session, wanted);
+    let changed = app.auth.change_password(caller, wanted);
     let cookie = changed.await?.map(|new| {
         let token = new.token.expose_secret().to_owned();
         cookies.session(token, new.lifetime)

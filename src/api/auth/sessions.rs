@@ -57,7 +57,7 @@ pub async fn end(
     app.auth.end_session(&caller, id).await?;
 
     let mut cleared = Vec::new();
-    if caller.by_cookie && id == caller.session {
+    if caller.by_cookie && Some(id) == caller.session {
         cleared = Cookies::of(&app.config, client.is_https).cleared();
     }
     Ok(cookie::with(StatusCode::NO_CONTENT, cleared))

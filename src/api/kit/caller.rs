@@ -24,12 +24,13 @@ pub const KEY_HEADERS: [HeaderName; 2] = [
 #[derive(Clone, Debug, Deref)]
 pub struct Caller(pub Principal);
 
-/// A caller with a session: what an API key must never reach.
+/// A caller who has signed in, here or at a foreign issuer: what an API key must never reach.
 #[derive(Clone, Debug, Deref)]
 pub struct WithSession {
     #[deref]
     pub actor: Actor,
-    pub session: SessionId,
+    /// None for a foreign token, which belongs to no login here.
+    pub session: Option<SessionId>,
     /// Whether it was shown as a cookie.
     pub by_cookie: bool,
 }
@@ -69,15 +70,15 @@ impl FromRequestParts<App> for WithSession {
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self> {
         let Caller(principal) =
             <Caller as FromRequestParts<App>>::from_request_parts(parts, app).await?;
-        let session = principal.session().ok_or_else(|| {
-            Error::forbidden(
+        if principal.key().is_some() {
+            return Err(Error::forbidden(
                 "insufficient_permissions",
                 "An API key cannot do this; sign in.",
-            )
-        })?;
+            ));
+        }
         Ok(Self {
+            session: principal.session(),
             actor: actor(principal, parts, app).await,
-            session,
             by_cookie: in_header(&parts.headers)?.is_none(),
         })
     }

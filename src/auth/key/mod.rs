@@ -139,7 +139,7 @@ fn check_scopes(owner: &Principal, scopes: Option<&[Scope]>) -> Result<()> {
         return Err(invalid("scopes", "empty", message));
     }
     let wants_admin = scopes.is_some_and(|scopes| scopes.contains(&Scope::Admin));
-    if owner.session().is_none() || (wants_admin && !owner.is_admin()) {
+    if owner.key().is_some() || (wants_admin && !owner.is_admin()) {
         let message = "You may not give a key these rights.";
         return Err(Error::forbidden("insufficient_permissions", message));
     }

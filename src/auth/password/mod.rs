@@ -50,7 +50,7 @@ pub(super) struct Passwords {
 pub(super) struct About<'a> {
     /// The field that is named where it breaks a rule.
     pub(super) field: &'static str,
-    pub(super) email: &'a Email,
+    pub(super) email: Option<&'a Email>,
     pub(super) username: Option<&'a Username>,
     pub(super) name: Option<&'a Name>,
 }
@@ -59,7 +59,7 @@ impl<'a> About<'a> {
     pub(super) fn of(user: &'a User, field: &'static str) -> Self {
         Self {
             field,
-            email: &user.email,
+            email: user.email.shown(),
             username: user.username.as_ref(),
             name: user.name.as_ref(),
         }

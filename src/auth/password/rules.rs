@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 use super::hash::BCRYPT_LONGEST;
 use super::{About, PasswordAlgorithm};
 use crate::auth::invalid;
-use crate::domain::{Name, Username};
+use crate::domain::{Email, Name, Username};
 use crate::error::Result;
 
 /// What a new password must keep to.
@@ -71,8 +71,8 @@ impl Rules {
             return Err(invalid(about.field, "too_common", message));
         }
         let known = [
-            Some(about.email.as_str()),
-            Some(about.email.local_part()),
+            about.email.map(Email::as_str),
+            about.email.map(Email::local_part),
             about.username.map(Username::as_str),
             about.name.map(Name::as_str),
             Some(self.product.as_str()),
@@ -108,7 +108,6 @@ fn fold(word: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::Email;
 
     fn refusal(password: &str, algorithm: PasswordAlgorithm) -> Option<&'static str> {
         let rules = Rules {
@@ -120,7 +119,7 @@ mod tests {
         let (username, name) = (Username::parse("countess"), Name::parse("Ada Lovelace"));
         let about = About {
             field: "password",
-            email: &email,
+            email: Some(&email),
             username: username.as_ref(),
             name: name.as_ref(),
         };

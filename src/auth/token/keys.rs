@@ -46,7 +46,7 @@ const PKCS8_PREFIX: [u8; 16] = [
 ];
 
 /// Names the library's one cryptography, so that it never has to guess.
-pub(super) fn install_provider() {
+pub(in crate::auth) fn install_provider() {
     // An error means that it was named before, by this same function.
     let _ = jsonwebtoken::crypto::aws_lc::DEFAULT_PROVIDER.install_default();
 }
@@ -157,7 +157,7 @@ fn thumbprint(public: &[u8]) -> String {
 }
 
 /// One part of a token, strictly: no padding, no spare bits.
-pub(super) fn decode_part(part: &str) -> Option<Vec<u8>> {
+pub(in crate::auth) fn decode_part(part: &str) -> Option<Vec<u8>> {
     URL_SAFE_NO_PAD.decode(part).ok()
 }
 

@@ -11,7 +11,7 @@ use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
 pub use self::keys::PublicKey;
-pub(super) use self::keys::expand;
+pub(super) use self::keys::{decode_part, expand, install_provider};
 
 use self::keys::{Accepted, Signing};
 use super::{Settings, random};
@@ -72,7 +72,7 @@ struct Head {
 const TYPE: &str = "at+jwt";
 const LONGEST: usize = 8 * 1_024;
 /// How far clocks may be apart, in seconds.
-const LEEWAY: i64 = 30;
+pub(super) const LEEWAY: i64 = 30;
 /// No token lives longer than a day, whatever it says.
 pub(super) const LONGEST_LIFE: Duration = Duration::from_hours(24);
 
@@ -122,6 +122,11 @@ impl Tokens {
         };
         let token = encode(&self.signing.header, &claims, &self.signing.key);
         token.map(SecretString::from).map_err(Error::internal)
+    }
+
+    /// Whether a token names a key of ours, so that nobody else can have signed it.
+    pub(super) fn are_named_by(&self, token: &str) -> bool {
+        head(token).is_some_and(|head| self.accepted.iter().any(|key| key.kid == head.kid))
     }
 
     /// What a token of ours says while it is good.

@@ -8,7 +8,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use super::*;
 use crate::clock::Clock;
-use crate::domain::{Caps, Email, Status};
+use crate::domain::{Caps, Contact, Email, Status};
 
 const SECRET: &str = "a secret of more than thirty-two characters";
 const NOW: i64 = 1_800_000_000;
@@ -30,7 +30,7 @@ fn user() -> User {
     let clock = Clock::standing_at(NOW * 1_000_000);
     User {
         id: UserId::new(&clock),
-        email: Email::parse("ada@example.com").unwrap(),
+        email: Contact::own(Email::parse("ada@example.com").unwrap()),
         username: None,
         name: None,
         role: Role::User,

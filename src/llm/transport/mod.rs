@@ -2,6 +2,7 @@
 
 mod body;
 mod connector;
+mod fetcher;
 mod outgoing;
 mod tls;
 
@@ -21,6 +22,7 @@ use super::failure::{Failure, Wait};
 use crate::error::Result;
 pub(super) use body::whole;
 use connector::Connector;
+pub use fetcher::Fetcher;
 use outgoing::Outgoing;
 pub(super) use tls::config as tls_config;
 

@@ -78,7 +78,7 @@ impl Rates {
     fn limits(&self, principal: &Principal) -> impl Iterator<Item = Limit> + use<> {
         let of_key = match &principal.via {
             Via::Key { caps, .. } => *caps,
-            Via::Session(_) => Caps::default(),
+            Via::Session(_) | Via::Foreign => Caps::default(),
         };
         let of_user = principal.caps.or(self.everybody);
         let limit = |holder, family, most: Option<u64>| {

@@ -4,6 +4,7 @@ pub mod actor;
 pub mod app;
 mod black_hole;
 pub(crate) mod budgets;
+pub(crate) mod issuer;
 pub(crate) mod ledger;
 mod numbers;
 pub mod schema;
