@@ -6,6 +6,7 @@ use axum::response::{IntoResponse, Response};
 use axum_extra::extract::cookie::{Cookie, SameSite};
 use http::header::SET_COOKIE;
 use http::{HeaderMap, HeaderValue};
+use url::Url;
 
 use crate::config::{self, Config};
 
@@ -120,24 +121,23 @@ fn append(headers: &mut HeaderMap, cookies: Vec<Cookie<'static>>) {
     }
 }
 
-/// Whether a page of another site (by the public suffix list) is to send our cookie.
+/// Whether a page of another site is to send our cookie.
 fn has_foreign_origin(config: &Config) -> bool {
-    let Some(own) = config
-        .http
-        .public_url
-        .as_ref()
-        .and_then(|url| url.host_str())
-    else {
+    let Some(own) = &config.http.public_url else {
         return !config.cors.origins.is_empty();
     };
     config.cors.origins.iter().any(|origin| {
-        let host = url::Url::parse(origin).ok();
-        let host = host.as_ref().and_then(|url| url.host_str());
-        host.is_none_or(|host| site(host) != site(own))
+        let page = Url::parse(origin).ok();
+        page.is_none_or(|page| site(&page) != site(own))
     })
 }
 
-/// `a.b.example.co.uk` belongs to the site `example.co.uk`.
-fn site(host: &str) -> &str {
-    psl::domain_str(host).unwrap_or(host)
+/// The scheme, and the registrable domain by the public suffix list: `https://a.b.example.co.uk` is
+/// of the site `https` `example.co.uk`. An address is a site of its own (HTML Standard, "site").
+fn site(url: &Url) -> (&str, Option<&str>) {
+    let host = match url.domain() {
+        Some(name) => Some(psl::domain_str(name).unwrap_or(name)),
+        None => url.host_str(),
+    };
+    (url.scheme(), host)
 }

@@ -51,17 +51,20 @@ async fn over_http_it_is_lax_and_not_secure() {
 
 #[tokio::test]
 async fn over_https_it_is_secure_and_lax_for_pages_of_the_same_site() {
-    for origins in ["[]", "https://app.example.com", "https://example.com:8443"] {
-        let (set, cleared) = set_and_cleared(&[
-            ("PUBLIC_URL", "https://api.example.com"),
-            ("ALLOWED_ORIGINS", origins),
-        ])
-        .await;
+    for (own, origins) in [
+        ("https://api.example.com", "[]"),
+        ("https://api.example.com", "https://app.example.com"),
+        ("https://api.example.com", "https://example.com:8443"),
+        ("https://10.0.0.1:8443", "https://10.0.0.1"),
+        ("https://localhost:8443", "https://localhost:3000"),
+    ] {
+        let (set, cleared) =
+            set_and_cleared(&[("PUBLIC_URL", own), ("ALLOWED_ORIGINS", origins)]).await;
 
         assert_eq!(
             attributes(set.cookies()[0]),
             ["HttpOnly", MONTH, "Path=/", "SameSite=Lax", "Secure"],
-            "{origins}"
+            "{own} {origins}"
         );
         assert_takes_away(set.cookies()[0], cleared.cookies()[0]);
     }
@@ -71,11 +74,17 @@ async fn over_https_it_is_secure_and_lax_for_pages_of_the_same_site() {
 // they were cleared with other attributes than they were set with.
 #[tokio::test]
 async fn over_https_it_goes_to_pages_of_other_sites_that_are_let_in() {
-    // By the public suffix list, two names under github.io are two sites.
     for (own, origin) in [
         ("https://api.example.com", "https://app.example.org"),
+        // By the public suffix list, two names under github.io are two sites.
         ("https://ada.github.io", "https://bob.github.io"),
         ("https://a.co.uk", "https://b.co.uk"),
+        // An address has no domain above it.
+        ("https://10.0.0.1", "https://192.168.0.1"),
+        ("https://[fd00::1]", "https://[fd00::2]"),
+        // Another scheme is another site.
+        ("https://api.example.com", "http://app.example.com"),
+        ("https://localhost:8443", "http://localhost:3000"),
     ] {
         let (set, cleared) =
             set_and_cleared(&[("PUBLIC_URL", own), ("ALLOWED_ORIGINS", origin)]).await;
