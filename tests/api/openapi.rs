@@ -71,6 +71,24 @@ fn the_document_says_what_it_is_about() {
     );
 }
 
+// Swagger sends the token that its form got to the operations that name the form, and to no others.
+#[test]
+fn a_token_from_the_password_form_goes_wherever_a_bearer_token_goes() {
+    for (path, method, operation) in operations() {
+        let schemes = operation["security"].as_array().into_iter().flatten();
+        let schemes: BTreeSet<_> = schemes
+            .flat_map(|scheme| scheme.as_object().unwrap().keys())
+            .map(String::as_str)
+            .collect();
+
+        assert_eq!(
+            schemes.contains("oauth2Password"),
+            schemes.contains("bearerAuth"),
+            "{method} {path}: {schemes:?}"
+        );
+    }
+}
+
 #[test]
 fn every_operation_has_a_name_of_its_own() {
     let mut seen = BTreeSet::new();

@@ -158,7 +158,7 @@ fn answer(cookies: &Cookies<'_>, signed_in: SignedIn) -> Response {
 /// Ends the session on the server, with all its tokens, and clears the cookie. Always 204: whoever
 /// has no session is signed out already.
 #[utoipa::path(post, path = "/api/v1/auth/logout", operation_id = "auth_logout", tag = "auth",
-    security((), ("bearerAuth" = []), ("cookieAuth" = [])),
+    security((), ("bearerAuth" = []), ("cookieAuth" = []), ("oauth2Password" = [])),
     responses(
         (status = 204, description = "Signed out.",
             headers(("Set-Cookie" = String, description = "Takes the cookies away."))),
