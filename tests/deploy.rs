@@ -131,10 +131,12 @@ fn workflows_may_do_nothing_by_default() {
 #[test]
 fn the_official_clients_are_pinned() {
     let python = read("tests/clients/python/requirements.txt");
+    let browser = read("tests/clients/browser/requirements.txt");
     let node: serde_json::Value =
         serde_json::from_str(&read("tests/clients/node/package.json")).unwrap();
 
-    for line in python.lines().filter(|line| !line.starts_with('#')) {
+    let pins = python.lines().chain(browser.lines());
+    for line in pins.filter(|line| !line.starts_with('#')) {
         assert!(line.contains("=="), "{line}");
     }
     for (name, version) in node["dependencies"].as_object().unwrap() {

@@ -25,7 +25,7 @@ class Server:
     """A process of ours. `log` holds what it has said."""
 
     def __init__(self, held, folder, binary, settings, stopped_within=STOPPED_WITHIN):
-        """Begins to start; `held` is an ExitStack that ends it. `settings` are its environment."""
+        """Begins to start; `held` is an ExitStack that ends it. `settings` are its environment; None unsets."""
         folder.mkdir(exist_ok=True)
         self.folder = folder
         self.log = folder / "server.log"
@@ -46,6 +46,7 @@ class Server:
             "RUST_BACKTRACE": "1",
             **settings,
         }
+        environment = {name: value for name, value in environment.items() if value is not None}
         log = held.enter_context(open(self.log, "a"))
         self.process = subprocess.Popen([str(binary)], cwd=empty, env=environment, stdout=log, stderr=log)
         held.callback(end, self.process)
@@ -93,7 +94,7 @@ class Server:
             status, text = error.code, error.read().decode()
         if status != wanted:
             raise Failure(f"{path} answered {status}, not {wanted}: {text}")
-        return json.loads(text)
+        return json.loads(text) if text else None
 
     def stop_cleanly(self):
         """What an orchestrator does; the end must be a clean one."""
@@ -131,6 +132,24 @@ def end(process):
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+
+
+def end_group(process):
+    """Ends a process that leads a group, and all of the group that is left."""
+    signal_group(process, signal.SIGTERM)
+    try:
+        process.wait(STOPPED_WITHIN)
+    except subprocess.TimeoutExpired:
+        pass
+    signal_group(process, signal.SIGKILL)
+    process.wait()
+
+
+def signal_group(leader, sign):
+    try:
+        os.killpg(leader.pid, sign)
+    except (ProcessLookupError, PermissionError):
+        pass  # Nobody is left: macOS says so by the latter.
 
 
 def free_port():
