@@ -58,11 +58,10 @@ fn warn_of_open_purse(reader: &mut Reader<'_>, config: &Config) {
 
 fn warn_of_what_is_not_read(reader: &mut Reader<'_>) {
     let flat = SETTINGS.iter().filter(|setting| !setting.in_effect);
-    let mut unread: Vec<String> = flat
-        .map(|setting| setting.name.to_owned())
+    let unread: Vec<&str> = flat
+        .map(|setting| setting.name)
         .filter(|name| reader.is_set(name))
         .collect();
-    unread.extend(reader.unread_keys());
     for name in unread {
         reader.warn(format!(
             "{name} is set, but nothing in this version reads it."

@@ -94,29 +94,6 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Keys of sections that are set, and that nothing in this version reads, by their full names.
-    pub(super) fn unread_keys(&self) -> Vec<String> {
-        let mut unread = Vec::new();
-        flatten(&mut Vec::new(), self.table, &mut |path, value| {
-            let is_unread = match path {
-                // A list of tables is one value here.
-                [list] => {
-                    matches!(&value.kind, ValueKind::Array(items) if !items.is_empty())
-                        && Section::at(&[list])
-                            .is_some_and(|section| section.keys.iter().all(|key| !key.in_effect))
-                }
-                [above @ .., key] => Section::at(above)
-                    .and_then(|section| section.key(key))
-                    .is_some_and(|key| !key.in_effect),
-                [] => false,
-            };
-            if is_unread {
-                unread.push(dotted(path));
-            }
-        });
-        unread
-    }
-
     /// Whether someone has set it to something.
     pub(super) fn is_set(&self, key: &str) -> bool {
         self.value_at(key).is_some_and(|value| match &value.kind {

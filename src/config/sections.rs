@@ -20,8 +20,6 @@ pub struct Key {
     pub meaning: &'static str,
     /// Whether its value is hidden, and `NAME_file` may name a file that holds it.
     pub secret: bool,
-    /// Whether anything in this version reads it.
-    pub in_effect: bool,
 }
 
 impl Key {
@@ -72,7 +70,6 @@ macro_rules! sections {
                 default: $default,
                 meaning: $meaning,
                 secret: false,
-                in_effect: true,
             }$(.$flag())*,)*],
         },)*]
     };

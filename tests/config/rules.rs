@@ -430,19 +430,6 @@ fn what_this_version_does_not_read_is_warned_of() {
 }
 
 #[test]
-fn a_section_that_is_not_read_is_warned_of_too() {
-    let (_folder, sources) =
-        with_toml("[relay]\nidle_timeout = \"9s\"\n[rate_limits]\nlogin = \"20/m\"\n");
-
-    let loaded = loaded(&sources);
-
-    assert_eq!(
-        loaded.warnings,
-        ["rate_limits.login is set, but nothing in this version reads it."]
-    );
-}
-
-#[test]
 fn production_warns_of_an_open_purse_and_of_cookies_in_clear() {
     let warned = |pairs: &[(&str, &str)]| loaded(&in_production(pairs)).warnings;
     let key = ("OPENAI_API_KEY", "sk-key");

@@ -6,6 +6,8 @@ mod issuer;
 mod key_set;
 mod members;
 mod published;
+#[cfg(test)]
+mod tests;
 mod users;
 
 use std::time::Duration;
