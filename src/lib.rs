@@ -18,6 +18,8 @@ pub mod config;
 pub mod domain;
 /// Speaks to models: requests as bytes with a view, answers as frames.
 pub mod llm;
+/// The ways to people: a mail server, or the log.
+pub mod mail;
 
 // Floor 3: what is kept.
 /// Every line of SQL.
@@ -26,6 +28,8 @@ pub mod store;
 pub mod telemetry;
 
 // Floor 4: what several rules stand on.
+/// Messages that wait to be sent.
+pub mod outbox;
 /// What is to be done once, however often it is asked for.
 pub mod replays;
 

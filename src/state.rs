@@ -13,6 +13,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::domain::Ts;
 use crate::health::Health;
+use crate::outbox::Outbox;
 use crate::relay::Relay;
 use crate::replays::Replays;
 use crate::shutdown::Shutdown;
@@ -32,6 +33,7 @@ pub struct Parts {
     pub limiter: Limiter,
     pub relay: Relay,
     pub replays: Replays,
+    pub outbox: Outbox,
     pub health: Health,
     pub main: Db<Main>,
     pub clock: Clock,

@@ -21,17 +21,26 @@ use concierge::domain::{
     UserId, Username,
 };
 use concierge::error::{Error, Kind, Result};
+use concierge::outbox::{Carriers, Outbox};
 use concierge::store::vault::{passwords, sessions};
 use concierge::store::{Address, Db, Limits, Main, Vault, users};
+use concierge::telemetry::Metrics;
 use futures_util::future::{join, join_all};
 use proptest::prelude::*;
 use secrecy::{ExposeSecret, SecretString};
 use sqlx::{AssertSqlSafe, PgPool, SqlitePool};
+use zeroize::Zeroizing;
 
 const NOON: i64 = 1_763_726_400_000_000; // 2025-11-21T12:00:00Z
 const LIMITS: Limits = Limits { most: 8 };
 const PASSWORD: &str = "plum tree, river";
 const DAY: Duration = Duration::from_hours(24);
+
+/// Nothing that is put in is ever sent.
+fn outbox(main: &Db<Main>, clock: &Clock) -> Outbox {
+    let needs = (main.clone(), clock.clone(), Metrics::new().unwrap());
+    Outbox::new(&[Zeroizing::new([7; 32])], Carriers::default(), needs).unwrap()
+}
 
 /// One replica with its databases.
 struct World {
@@ -68,7 +77,13 @@ impl World {
         main.migrate().await.unwrap();
         vault.migrate().await.unwrap();
         let clock = Clock::standing_at(NOON);
-        let auth = Auth::new(settings, main.clone(), vault.clone(), clock.clone()).unwrap();
+        let auth = Auth::new(
+            settings,
+            (main.clone(), vault.clone()),
+            outbox(&main, &clock),
+            clock.clone(),
+        )
+        .unwrap();
         Self {
             auth,
             main,
@@ -82,7 +97,13 @@ impl World {
     /// Another process on the same databases.
     fn replica(&self) -> Auth {
         let (main, vault) = (self.main.clone(), self.vault.clone());
-        Auth::new(settings(), main, vault, self.clock.clone()).unwrap()
+        Auth::new(
+            settings(),
+            (main.clone(), vault),
+            outbox(&main, &self.clock),
+            self.clock.clone(),
+        )
+        .unwrap()
     }
 
     fn now(&self) -> Ts {
@@ -193,6 +214,7 @@ fn settings() -> Settings {
         audit_retention: 365 * DAY,
         locks: None,
         product: "Concierge".to_owned(),
+        reset_page: None,
     }
 }
 
@@ -509,7 +531,13 @@ async fn after_a_change_to_bcrypt_the_hashes_of_before_are_not_told_apart() {
         ..settings()
     };
     let (main, vault) = (world.main.clone(), world.vault.clone());
-    let changed = Auth::new(bcrypt, main, vault, world.clock.clone()).unwrap();
+    let changed = Auth::new(
+        bcrypt,
+        (main.clone(), vault),
+        outbox(&main, &world.clock),
+        world.clock.clone(),
+    )
+    .unwrap();
     changed.warm_up().await.unwrap();
 
     for login in ["nobody", "ada"] {
@@ -801,7 +829,13 @@ async fn a_password_of_before_a_pepper_is_peppered_when_it_is_used() {
     let plain = world.hash_of(&ada.id).await.unwrap();
     let with = |settings| {
         let (main, vault) = (world.main.clone(), world.vault.clone());
-        Auth::new(settings, main, vault, world.clock.clone()).unwrap()
+        Auth::new(
+            settings,
+            (main.clone(), vault),
+            outbox(&main, &world.clock),
+            world.clock.clone(),
+        )
+        .unwrap()
     };
     let peppered = Settings {
         password_pepper: Some("a pepper of more than thirty-two characters".into()),
@@ -879,7 +913,13 @@ async fn a_login_is_over_for_its_user_too_where_its_lifetime_was_shortened() {
         ..settings()
     };
     let (main, vault) = (world.main.clone(), world.vault.clone());
-    let shorter = Auth::new(shorter, main, vault, world.clock.clone()).unwrap();
+    let shorter = Auth::new(
+        shorter,
+        (main.clone(), vault),
+        outbox(&main, &world.clock),
+        world.clock.clone(),
+    )
+    .unwrap();
 
     let now = shorter.verify(cookie(&login)).await.unwrap();
     let (listed, total) = shorter.sessions(&now, 1, 20).await.unwrap();
@@ -1270,7 +1310,13 @@ async fn the_server_is_told_of_settings_that_cannot_work() {
     let world = World::open().await;
     let refused = |settings| {
         let (main, vault) = (world.main.clone(), world.vault.clone());
-        Auth::new(settings, main, vault, world.clock.clone()).is_err()
+        Auth::new(
+            settings,
+            (main.clone(), vault),
+            outbox(&main, &world.clock),
+            world.clock.clone(),
+        )
+        .is_err()
     };
 
     assert!(refused(Settings {

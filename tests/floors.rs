@@ -12,9 +12,9 @@ use std::path::{Path, PathBuf};
 /// From the ground up. Two modules on one floor do not know each other.
 const FLOORS: &[&[&str]] = &[
     &["error", "clock", "shutdown"],
-    &["domain", "llm", "cache", "config"],
+    &["domain", "llm", "cache", "config", "mail"],
     &["store", "events", "telemetry"],
-    &["replays"],
+    &["replays", "outbox"],
     &["auth", "todos", "conversations", "relay"],
     &["agent", "health"],
     &["state"],

@@ -10,7 +10,7 @@ use crate::domain::{
 };
 use crate::error::{self, Error, Result};
 use crate::store::users::{self, Taken};
-use crate::store::vault::{keys, passwords, sessions};
+use crate::store::vault::{keys, passwords, resets, sessions};
 
 /// Who wants an account.
 #[derive(Clone, Debug)]
@@ -177,6 +177,7 @@ impl Auth {
         passwords::set(&mut tx, &user.id, &hash, now).await?;
         sessions::remove_all(&mut tx, &user.id).await?;
         keys::remove_all(&mut tx, &user.id).await?;
+        resets::remove(&mut tx, &user.id).await?;
         tx.commit().await?;
 
         let mut tx = self.0.main.write().await?;

@@ -6,17 +6,20 @@ use futures_util::stream::try_unfold;
 use super::audit::Note;
 use super::{Auth, key, logins};
 use crate::domain::{
-    Actor, AuditEntry, AuditId, Event, ExportedAccount, Holder, IdempotencyKey, KeptAnswer, RowId,
-    Ts, UsageEntry, UserId,
+    Actor, AuditEntry, AuditId, Event, ExportedAccount, Holder, IdempotencyKey, KeptAnswer,
+    LiveCode, Purpose, RowId, Ts, UsageEntry, User, UserId,
 };
 use crate::error::Result;
-use crate::store::vault::{keys, passwords, sessions};
-use crate::store::{audit, budgets, identities, ledger, replays};
+use crate::store::vault::{keys, passwords, resets, sessions};
+use crate::store::{Conn, Vault, audit, budgets, identities, ledger, messages, replays};
 
 /// Entries of one part.
 const PAGE: i64 = 500;
 /// Answers of one part: each may be large.
 const ANSWERS: i64 = 8;
+
+/// Messages on their way to one user: there are never so many.
+const MESSAGES: i64 = 1_000;
 
 /// What there may be much of. The parts come in this order, each at least once, the oldest entries
 /// first.
@@ -59,12 +62,14 @@ impl Auth {
         let password_changed_at = passwords::changed_at(&mut vault, id).await?;
         let sessions = sessions::live_of(&mut vault, id, now).await?;
         let keys = keys::page(&mut vault, id, key::MOST_KEYS, 0).await?;
+        let live_codes = live_codes(&mut vault, &user, now).await?;
         drop(vault);
         let mut holders = vec![Holder::User(id.clone()).to_string()];
         holders.extend(keys.iter().map(|key| Holder::Key(key.id).to_string()));
         let mut main = self.0.main.read().await?;
         let budgets = budgets::spent(&mut main, &holders).await?;
         let identities = identities::of(&mut main, id).await?;
+        let waiting_messages = messages::of(&mut main, id, MESSAGES).await?;
         drop(main);
         Ok(ExportedAccount {
             exported_at: now,
@@ -78,6 +83,8 @@ impl Auth {
                 .collect(),
             api_keys: keys.into_iter().map(key::shown).collect(),
             budgets,
+            live_codes,
+            waiting_messages,
         })
     }
 
@@ -110,6 +117,20 @@ impl Auth {
             Next::Nothing => return Ok(None),
         }))
     }
+}
+
+/// What was sent to the user and can still be used.
+async fn live_codes(conn: &mut Conn<Vault>, user: &User, now: Ts) -> Result<Vec<LiveCode>> {
+    let reset = resets::live_of(conn, &user.id, now).await?;
+    let destination = user.email.own.as_ref();
+    let reset = reset.zip(destination);
+    let reset = reset.map(|((created_at, expires_at), destination)| LiveCode {
+        purpose: Purpose::Password,
+        destination: destination.to_string(),
+        created_at,
+        expires_at,
+    });
+    Ok(reset.into_iter().collect())
 }
 
 /// The last entry of a page that is full: there may be more.

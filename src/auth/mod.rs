@@ -7,6 +7,7 @@ mod device;
 mod export;
 mod foreign;
 mod key;
+mod letters;
 mod lockout;
 mod login;
 mod logins;
@@ -14,11 +15,13 @@ mod own_password;
 mod password;
 mod profile;
 mod random;
+mod recovery;
 mod refresh;
 mod removal;
 mod seen;
 mod session;
 mod standing;
+mod strangers;
 mod token;
 mod users;
 mod verify;
@@ -32,6 +35,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::OnceCell;
+use url::Url;
 
 use self::foreign::Issuers;
 use self::lockout::Lockout;
@@ -39,12 +43,14 @@ use self::password::{Floor, Passwords, Peppers};
 use self::refresh::RefreshTokens;
 use self::seen::Seen;
 use self::session::{Lifetimes, Span};
+use self::strangers::Strangers;
 use self::token::Tokens;
 use crate::cache::Locks;
 use crate::clock::Clock;
 use crate::domain::Ts;
 use crate::error::{Error, Field, Location, Result};
-use crate::store::vault::sessions;
+use crate::outbox::Outbox;
+use crate::store::vault::{destinations, resets, sessions};
 use crate::store::{Db, Main, Vault, identities};
 
 pub use self::account::NewAccount;
@@ -58,7 +64,7 @@ pub use self::password::{PASSWORD_MAX_LENGTH, PasswordAlgorithm};
 pub use self::profile::NewProfile;
 pub use self::refresh::Refreshed;
 pub use self::standing::{NewUser, UserChange};
-pub use self::token::{PublicKey, TokenAlgorithm};
+pub use self::token::{PublicKey, TokenAlgorithm, expand};
 pub use self::verify::Credential;
 
 /// Knows every account and every credential. Cloning it copies a pointer.
@@ -79,6 +85,11 @@ struct Parts {
     lifetimes: Lifetimes,
     lockout: Lockout,
     audit_retention: Duration,
+    /// How we call ourselves in mail.
+    product: String,
+    reset_page: Option<Url>,
+    strangers: Strangers,
+    outbox: Outbox,
     seen: Seen,
 }
 
@@ -118,13 +129,21 @@ pub struct Settings {
     pub audit_retention: Duration,
     /// Who guesses passwords is locked by these; None locks nobody.
     pub locks: Option<Locks>,
-    /// Our own name, which makes no password.
+    /// Our own name, which makes no password, and stands in mail.
     pub product: String,
+    /// The page that sets another password; the token follows in the fragment. None: nobody can be
+    /// helped.
+    pub reset_page: Option<Url>,
 }
 
 impl Auth {
     /// Derives the keys; neither database is asked anything.
-    pub fn new(settings: Settings, main: Db<Main>, vault: Db<Vault>, clock: Clock) -> Result<Self> {
+    pub fn new(
+        settings: Settings,
+        (main, vault): (Db<Main>, Db<Vault>),
+        outbox: Outbox,
+        clock: Clock,
+    ) -> Result<Self> {
         let ttl = settings.access_token_ttl;
         if ttl < Duration::from_secs(1) || ttl > token::LONGEST_LIFE {
             let message = "ACCESS_TOKEN_TTL must be between a second and a day.";
@@ -139,6 +158,10 @@ impl Auth {
             lifetimes: settings.lifetimes(),
             lockout: Lockout::new(&settings)?,
             audit_retention: settings.audit_retention,
+            strangers: Strangers::new(&settings.secret_key)?,
+            product: settings.product.clone(),
+            reset_page: settings.reset_page,
+            outbox,
             passwords: Passwords::new(
                 settings.password_algorithm,
                 Peppers::new(
@@ -167,8 +190,9 @@ impl Auth {
         self.0.tokens.public_keys()
     }
 
-    /// Sweeps out logins that are over; how many they were. Likewise identities whose account was
-    /// deleted so long ago that no token of before is good any more.
+    /// Sweeps out logins that are over, and what was sent to open accounts; how many logins they were.
+    /// Likewise identities whose account was deleted so long ago that no token of before is good any
+    /// more.
     pub async fn sweep(&self) -> Result<u64> {
         let before = self.now().minus(2 * token::LONGEST_LIFE);
         let mut tx = self.0.main.write().await?;
@@ -176,7 +200,10 @@ impl Auth {
         tx.commit().await?;
 
         let mut tx = self.0.vault.write().await?;
-        let swept = sessions::sweep(&mut tx, self.now()).await?;
+        let now = self.now();
+        let swept = sessions::sweep(&mut tx, now).await?;
+        resets::sweep(&mut tx, now).await?;
+        destinations::sweep(&mut tx, now).await?;
         tx.commit().await?;
         Ok(swept)
     }
@@ -256,6 +283,7 @@ impl Settings {
             audit_retention: Duration::from_hours(365 * 24),
             locks: None,
             product: "Concierge".to_owned(),
+            reset_page: None,
         }
     }
 }

@@ -9,7 +9,7 @@ use super::password::{About, Verdict};
 use super::{Auth, random, refused};
 use crate::domain::{Actor, Event, SessionId, User};
 use crate::error::{Error, Result};
-use crate::store::vault::{passwords, sessions};
+use crate::store::vault::{passwords, resets, sessions};
 use crate::store::{Tx, Vault};
 
 /// A password in the place of another.
@@ -47,6 +47,7 @@ impl Auth {
             return Err(wrong());
         }
         passwords::set(&mut tx, owner, &hash, self.now()).await?;
+        resets::remove(&mut tx, owner).await?;
         let session = who.session();
         match session {
             Some(session) => sessions::remove_others(&mut tx, owner, session).await?,

@@ -173,6 +173,7 @@ impl Auth {
             .about(&user.id)
             .with("session_id", session.id.to_string());
         self.note(note).await;
+        self.send(self.reuse_letter(user)).await;
         let message =
             "This refresh token was used before. The login has been ended; sign in again.";
         Err(Error::unauthenticated("refresh_reused", message))

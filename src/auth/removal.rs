@@ -7,8 +7,8 @@ use super::standing::{another_stays, hold, is_administrator};
 use super::{Auth, foreign, invalid};
 use crate::domain::{Actor, Event, Holder, Status, User, UserId};
 use crate::error::Result;
-use crate::store::vault::{keys, passwords, sessions};
-use crate::store::{audit, budgets, identities, ledger, users};
+use crate::store::vault::{keys, passwords, resets, sessions};
+use crate::store::{audit, budgets, identities, ledger, messages, users};
 
 /// Accounts that are removed in one sweep.
 const AT_ONCE: i64 = 100;
@@ -96,6 +96,7 @@ impl Auth {
         passwords::remove(&mut tx, id).await?;
         sessions::remove_all(&mut tx, id).await?;
         keys::remove_all(&mut tx, id).await?;
+        resets::remove(&mut tx, id).await?;
         tx.commit().await?;
 
         let mut tx = self.0.main.write().await?;
@@ -103,6 +104,7 @@ impl Auth {
             let fingerprint = foreign::fingerprint(&identity.issuer, &identity.subject);
             identities::depart(&mut tx, &fingerprint, self.now()).await?;
         }
+        messages::forget(&mut tx, id).await?;
         users::remove(&mut tx, id).await?;
         tx.commit().await
     }

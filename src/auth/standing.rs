@@ -13,7 +13,7 @@ use crate::domain::{
 };
 use crate::error::{Error, Result};
 use crate::store::users;
-use crate::store::vault::{passwords, sessions};
+use crate::store::vault::{passwords, resets, sessions};
 use crate::store::{Main, Tx};
 
 /// An account that an administrator opens for somebody.
@@ -76,6 +76,8 @@ impl Auth {
             // Where this fails nothing has changed, and the change can be asked for again. Whoever signs
             // in meanwhile does so as what they were before, which opens nothing afterwards.
             self.shut_out(id, hash).await?;
+        } else if before.email != after.email {
+            self.forget_sent(id).await?;
         }
         tx.commit().await?;
         self.0.seen.revoke(id);
@@ -95,12 +97,20 @@ impl Auth {
         self.0.passwords.set(password, &about).await.map(Some)
     }
 
+    /// What was sent to the address of before opens nothing any more.
+    async fn forget_sent(&self, id: &UserId) -> Result<()> {
+        let mut tx = self.0.vault.write().await?;
+        resets::remove(&mut tx, id).await?;
+        tx.commit().await
+    }
+
     /// Ends all logins of a user, who may have another password from now on.
     async fn shut_out(&self, id: &UserId, hash: Option<String>) -> Result<()> {
         let mut tx = self.0.vault.write().await?;
         if let Some(hash) = hash {
             passwords::set(&mut tx, id, &hash, self.now()).await?;
         }
+        resets::remove(&mut tx, id).await?;
         sessions::remove_all(&mut tx, id).await?;
         tx.commit().await
     }

@@ -39,6 +39,7 @@ pub(super) fn check(reader: &mut Reader<'_>) -> Config {
         providers,
     };
     warn_of_open_purse(reader, &config);
+    warn_of_links_to_nowhere(reader, &config);
     warn_of_what_is_not_read(reader);
     config
 }
@@ -52,6 +53,19 @@ fn warn_of_open_purse(reader: &mut Reader<'_>, config: &Config) {
         reader.warn(
             "Anyone may register and use the providers without a cap: REGISTRATION_ENABLED is true, \
              and none of USER_BUDGET_MICROUSD, USER_RPM and USER_TPM is set.",
+        );
+    }
+}
+
+fn warn_of_links_to_nowhere(reader: &mut Reader<'_>, config: &Config) {
+    if !config.env.is_local()
+        && config.mail.smtp_url.is_some()
+        && config.http.public_url.is_none()
+        && config.auth.password_reset_url.is_none()
+    {
+        reader.warn(
+            "Nobody can set a forgotten password anew: neither PUBLIC_URL nor PASSWORD_RESET_URL is \
+             set, so there is no address for the link.",
         );
     }
 }

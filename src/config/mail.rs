@@ -18,8 +18,16 @@ pub struct Mail {
 
 impl Mail {
     pub(super) fn read(reader: &mut Reader<'_>) -> Self {
+        let smtp_url = reader.option("SMTP_URL", smtp);
+        if smtp_url.is_some() && !reader.is_set("MAIL_FROM") {
+            reader.problem(
+                "MAIL_FROM",
+                "is not set while SMTP_URL is",
+                "an address such as Concierge <hello@example.com>",
+            );
+        }
         Self {
-            smtp_url: reader.option("SMTP_URL", smtp),
+            smtp_url,
             from: reader.option("MAIL_FROM", sender),
             sms_webhook_url: reader.option("SMS_WEBHOOK_URL", |value| {
                 web_url(value).map(|_| SecretString::from(value))
@@ -32,18 +40,24 @@ fn smtp(value: &str) -> Parsed<SecretString> {
     Url::parse(value)
         .ok()
         .filter(|url| matches!(url.scheme(), "smtp" | "smtps") && url.has_host())
+        .filter(|url| url.password().is_some() || url.username().is_empty())
+        .filter(has_known_tls)
         .map(|_| SecretString::from(value))
         .ok_or_else(|| "smtp://user:password@host:port or smtps://…".into())
+}
+
+/// The one parameter says how TLS is used.
+fn has_known_tls(url: &Url) -> bool {
+    let words = ["required", "opportunistic", "none"];
+    url.query_pairs()
+        .all(|(name, word)| name == "tls" && words.contains(&word.as_ref()))
 }
 
 fn sender(value: &str) -> Parsed<String> {
     let address = value
         .split_once('<')
         .map_or(value, |(_, rest)| rest.trim_end_matches('>'));
-    let whole = address
-        .split_once('@')
-        .is_some_and(|(user, host)| !user.is_empty() && !host.is_empty() && !host.contains('@'));
-    if whole && !value.contains(char::is_control) {
+    if address.trim().parse::<lettre::Address>().is_ok() && !value.contains(char::is_control) {
         Ok(value.to_owned())
     } else {
         Err("an address such as Concierge <hello@example.com>".into())

@@ -3,7 +3,7 @@
 use config::{Map, Value, ValueKind};
 use secrecy::SecretString;
 
-use super::layer::{dotted, flatten};
+use super::layer::dotted;
 use super::parse::{Parsed, Wanted, list};
 use super::problem::{Report, quoted};
 use super::sections::Section;

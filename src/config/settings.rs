@@ -108,7 +108,7 @@ pub const SETTINGS: &[Setting] = settings! {
         PASSWORD_PEPPER = "none" secret: "Mixed into every password before argon2id, so that the database alone does not serve to guess them; at least 32 random bytes, and lost with it are all passwords.";
         PASSWORD_PEPPER_PREVIOUS = "none" secret: "The pepper before this one; a password that was set with it is hashed anew when it is used.";
         PASSWORD_MIN_LENGTH = "8": "The fewest characters of a password, 8 to 128.";
-        PASSWORD_RESET_URL = "{PUBLIC_URL}/reset-password" later: "The page that the link in a reset mail opens.";
+        PASSWORD_RESET_URL = "{PUBLIC_URL}/reset-password": "The page that the link in a reset mail opens; the token follows as #token=….";
         REQUIRE_EMAIL_VERIFICATION = "false": "Whether an account works only after its address is confirmed; this version cannot, and refuses true.";
         REGISTRATION_ENABLED = "true": "Whether anyone may register.";
         AUDIT_RETENTION = "365d": "How long the audit log keeps an event.";
@@ -142,8 +142,8 @@ pub const SETTINGS: &[Setting] = settings! {
         RATE_LIMIT_ENABLED = "true": "The limits by address and the lock of accounts.";
     }
     "Mail and messages" {
-        SMTP_URL = "none" secret later: "The mail server: smtp:// or smtps://, with user and password.";
-        MAIL_FROM = "none" later: "The sender of our mail.";
+        SMTP_URL = "none" secret: "The mail server: smtp:// or smtps://, with user and password; in development and test mail is told in the log without one.";
+        MAIL_FROM = "none": "The sender of our mail, needed with SMTP_URL.";
         SMS_WEBHOOK_URL = "none" secret later: "Where text messages are posted to.";
     }
     "Stripe" {

@@ -53,6 +53,11 @@ events! {
     PasswordChanged = "password.changed";
     /// Somebody who is signed in did not know the password that was asked for again.
     PasswordRejected = "password.rejected";
+    /// Somebody asked for mail to set another password; without a user, of an address without an
+    /// account.
+    ResetRequested = "password.reset_requested";
+    /// A password was set by the token from such mail, and every login ended.
+    PasswordReset = "password.reset";
     KeyCreated = "api_key.created";
     KeyUpdated = "api_key.updated";
     KeyDeleted = "api_key.deleted";

@@ -5,7 +5,8 @@ use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::{
-    ActiveSession, ApiKey, FlatCaps, IdempotencyKey, KeyId, KnownIdentity, Outcome, RowId, Ts, User,
+    ActiveSession, ApiKey, FlatCaps, IdempotencyKey, KeyId, KnownIdentity, LiveCode, Outcome,
+    RowId, Ts, User, WaitingMessage,
 };
 
 /// What there is one of, or few.
@@ -23,6 +24,10 @@ pub struct ExportedAccount {
     pub sessions: Vec<ActiveSession>,
     pub api_keys: Vec<ApiKey>,
     pub budgets: Vec<Spent>,
+    /// Codes and links that were sent and can still be used.
+    pub live_codes: Vec<LiveCode>,
+    /// What is on its way to the user.
+    pub waiting_messages: Vec<WaitingMessage>,
 }
 
 /// What a user or one of their keys has spent in a period.

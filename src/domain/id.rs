@@ -121,6 +121,8 @@ uuid_ids! {
     AuditId
     /// One run of the program: whose leases of budgets.
     ProcessId
+    /// One message to somebody.
+    MessageId
     /// One process's hold on what is to be done once.
     ClaimId
 }

@@ -9,6 +9,7 @@ mod export;
 mod id;
 mod identity;
 mod key;
+mod message;
 mod origin;
 mod patch;
 mod principal;
@@ -26,10 +27,12 @@ pub use contact::Contact;
 pub use email::Email;
 pub use export::{ExportedAccount, KeptAnswer, Spent, UsageEntry};
 pub use id::{
-    AuditId, ClaimId, IdempotencyKey, KeyId, ProcessId, RequestId, RowId, SessionId, UserId,
+    AuditId, ClaimId, IdempotencyKey, KeyId, MessageId, ProcessId, RequestId, RowId, SessionId,
+    UserId,
 };
 pub use identity::{Identity, KnownIdentity};
 pub use key::ApiKey;
+pub use message::{Channel, LiveCode, Purpose, WaitingMessage};
 pub use origin::{Actor, Origin};
 pub use patch::{Patch, not_null};
 pub use principal::{Principal, Via};

@@ -70,4 +70,9 @@ impl Status {
     pub fn may_sign_in(self) -> bool {
         self == Self::Active
     }
+
+    /// Whether a forgotten password may be set anew: where the account is neither shut nor gone.
+    pub fn may_recover(self) -> bool {
+        matches!(self, Self::Active | Self::Pending)
+    }
 }

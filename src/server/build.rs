@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize};
 
 use tokio::sync::Semaphore;
+use url::Url;
 
 use super::databases::Databases;
 use super::secret;
@@ -12,10 +13,12 @@ use crate::auth::{
 };
 use crate::cache::{Limiter, Locks, Redis};
 use crate::clock::Clock;
-use crate::config::{Config, ExposeSecret, IssuerKeys, JwtAlgorithm, PasswordHash};
+use crate::config::{Config, ExposeSecret, IssuerKeys, JwtAlgorithm, PasswordHash, SecretString};
 use crate::domain::Ts;
 use crate::error::{Error, Result};
 use crate::health::{Health, Needs};
+use crate::mail::{Carrier, Logged, Smtp};
+use crate::outbox::{Carriers, Outbox};
 use crate::relay::{self, Relay};
 use crate::replays::Replays;
 use crate::shutdown::Shutdown;
@@ -36,8 +39,10 @@ pub fn build(
     let redis = redis(&config)?;
     let locks = Locks::new(redis.clone(), clock.clone());
     let locks = config.rate_limits.enabled.then_some(locks);
-    let auth = auth_with(&config, databases, &clock, locks)?;
     let metrics = Metrics::new()?;
+    let key = secret::key(&config)?;
+    let outbox = outbox(&config, &key, (databases, &clock, &metrics))?;
+    let auth = accounts(&config, key, locks, (databases, &outbox, &clock))?;
     let replays = Replays::open(databases.main.clone(), clock.clone(), shutdown.clone());
     let limiter = Limiter::new(redis.clone(), clock.clone(), &shutdown);
     let relay = Relay::new(
@@ -71,6 +76,7 @@ pub fn build(
         limiter,
         relay,
         replays,
+        outbox,
         health,
         main: databases.main.clone(),
         clock,
@@ -83,18 +89,65 @@ pub fn build(
 
 /// Accounts, as they are configured, for whom nobody guesses at.
 pub fn auth(config: &Config, databases: &Databases, clock: &Clock) -> Result<Auth> {
-    auth_with(config, databases, clock, None)
+    let key = secret::key(config)?;
+    let metrics = Metrics::new()?;
+    let outbox = outbox(config, &key, (databases, clock, &metrics))?;
+    accounts(config, key, None, (databases, &outbox, clock))
 }
 
-fn auth_with(
+/// Messages that wait, and the ways that are set up to send them.
+fn outbox(
     config: &Config,
-    databases: &Databases,
-    clock: &Clock,
+    key: &SecretString,
+    (databases, clock, metrics): (&Databases, &Clock, &Metrics),
+) -> Result<Outbox> {
+    let previous = config.auth.secret_key_previous.as_ref();
+    let keys = [Some(key), previous].into_iter().flatten();
+    let keys = keys
+        .map(|key| auth::expand(key.expose_secret().as_bytes(), b"concierge outbox v1"))
+        .collect::<Result<Vec<_>>>()?;
+    let carriers = Carriers {
+        mail: mail(config)?,
+        sms: None,
+    };
+    let needs = (databases.main.clone(), clock.clone(), metrics.clone());
+    Outbox::new(&keys, carriers, needs)
+}
+
+/// The mail server; on a developer's machine that has none, the log.
+fn mail(config: &Config) -> Result<Option<Arc<dyn Carrier>>> {
+    match (&config.mail.smtp_url, &config.mail.from) {
+        (Some(url), Some(from)) => Ok(Some(Arc::new(Smtp::new(url, from)?))),
+        _ if config.env.is_local() => Ok(Some(Arc::new(Logged))),
+        _ => Ok(None),
+    }
+}
+
+/// Where a forgotten password is set anew: never where a request says that we are.
+fn reset_page(config: &Config) -> Option<Url> {
+    if let Some(page) = &config.auth.password_reset_url {
+        return Some(page.clone());
+    }
+    if let Some(public) = &config.http.public_url {
+        return public.join("/reset-password").ok();
+    }
+    let here = format!("http://localhost:{}/reset-password", config.http.port);
+    config
+        .env
+        .is_local()
+        .then(|| Url::parse(&here).ok())
+        .flatten()
+}
+
+fn accounts(
+    config: &Config,
+    secret_key: SecretString,
     locks: Option<Locks>,
+    (databases, outbox, clock): (&Databases, &Outbox, &Clock),
 ) -> Result<Auth> {
     let own = &config.auth;
     let settings = auth::Settings {
-        secret_key: secret::key(config)?,
+        secret_key,
         previous_secret_key: own.secret_key_previous.clone(),
         token_algorithm: match own.jwt_algorithm {
             JwtAlgorithm::EdDsa => TokenAlgorithm::EdDsa,
@@ -119,13 +172,10 @@ fn auth_with(
         audit_retention: own.audit_retention,
         locks,
         product: config.app.name.clone(),
+        reset_page: reset_page(config),
     };
-    Auth::new(
-        settings,
-        databases.main.clone(),
-        databases.vault.clone(),
-        clock.clone(),
-    )
+    let both = (databases.main.clone(), databases.vault.clone());
+    Auth::new(settings, both, outbox.clone(), clock.clone())
 }
 
 fn issuers(config: &Config) -> Result<Vec<ForeignIssuer>> {

@@ -22,6 +22,7 @@ pub(super) fn begin(app: &App) {
     shutdown.track(sweep(auth.clone(), shutdown.clone()));
     shutdown.track(sweep_replays(app.replays.clone(), shutdown.clone()));
     shutdown.track(forget_budgets(app.relay.clone(), shutdown.clone()));
+    app.outbox.begin(shutdown);
     shutdown.track(warm_up(auth.clone(), shutdown.clone()));
     shutdown.track(keep_up(app.metrics.clone(), shutdown.clone()));
 }

@@ -13,6 +13,7 @@ pub mod audit;
 pub mod budgets;
 pub mod identities;
 pub mod ledger;
+pub mod messages;
 pub mod replays;
 pub mod users;
 pub mod vault;

@@ -92,6 +92,8 @@ metrics! {
         "Budgets of which this process has leased a part.";
     LEASED = "leased_microusd" Kind::Gauge, ["state"]:
         "What is leased of budgets: free, reserved by requests that run, or spent and not written yet.";
+    MESSAGES = "messages_total" Kind::Counter, ["channel", "outcome"]:
+        "Attempts to send a message, by mail or sms: sent, retried (it is tried again) or given_up.";
     CONNECTIONS = "connections_open" Kind::Gauge, []:
         "Connections of clients.";
     BODY_ROOM = "body_room_bytes" Kind::Gauge, []:

@@ -11,7 +11,7 @@ use crate::openapi::{document, is_open, operations};
 use crate::support::TestApp;
 
 /// Routes that the document leaves out on purpose: other names of what it tells, and itself.
-pub const ALIASES: [&str; 15] = [
+pub const ALIASES: [&str; 16] = [
     "/api/v1/health/live",
     "/api/v1/health/ready",
     "/api/v1/health/startup",
@@ -20,6 +20,7 @@ pub const ALIASES: [&str; 15] = [
     "/docs/{file}",
     "/healthz",
     "/openapi.json",
+    "/reset-password",
     "/status",
     "/status/user",
     "/v1/chat/completions",
@@ -110,6 +111,7 @@ async fn the_examples_of_bodies_can_be_sent_as_they_stand() {
     for (path, wanted) in [
         ("/api/v1/auth/register", 201),
         ("/api/v1/auth/login", 200),
+        ("/api/v1/auth/forgot-password", 202),
         ("/api/v1/api-keys", 201),
         ("/api/v1/chat/completions", 200),
         ("/api/v1/embeddings", 200),
@@ -139,6 +141,10 @@ async fn the_examples_of_answers_have_the_members_of_real_ones() {
     let once = ada.clone().header("idempotency-key", "once");
     assert_eq!(once.post("/v1/chat/completions", chat).await.status, 200);
     app.usage(&ada, 1).await;
+    let forgot = json!({"email": "root@example.com"});
+    let anyone = app.anonymous();
+    let asked = anyone.post("/api/v1/auth/forgot-password", forgot).await;
+    assert_eq!(asked.status, 202);
     app.execute(
         "INSERT INTO budgets (holder, period, spent_microusd, leased_microusd)
          SELECT 'user:' || id, '2026-11', 7, 0 FROM users",

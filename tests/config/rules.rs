@@ -6,7 +6,7 @@ use concierge::config::{
 };
 use proptest::prelude::*;
 
-use crate::{GOOD_SECRET, config, in_production, loaded, problem, problems, with, with_toml};
+use crate::{GOOD_SECRET, config, in_production, loaded, problem, problems, with};
 
 #[test]
 fn all_problems_are_told_at_once() {
@@ -395,6 +395,10 @@ fn times_that_contradict_each_other_are_refused() {
         (
             [("REDIS_REQUIRED", "true"), ("REDIS_URL", "")],
             "REDIS_REQUIRED: is true while REDIS_URL is not set",
+        ),
+        (
+            [("SMTP_URL", "smtp://mail"), ("MAIL_FROM", "")],
+            "MAIL_FROM: is not set while SMTP_URL is",
         ),
     ] {
         let line = problem(&pairs);

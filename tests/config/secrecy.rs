@@ -54,6 +54,8 @@ fn nothing_that_is_shown_holds_a_secret() {
          audiences = [\"b\"]\n",
     );
     sources.environment = variables(SECRETS);
+    let from = variables(&[("MAIL_FROM", "hello@example.com")]);
+    sources.environment.extend(from);
 
     let loaded = loaded(&sources);
 

@@ -15,6 +15,7 @@ mod connections;
 mod first_start;
 mod logins;
 mod logs;
+mod mail;
 mod metrics;
 mod open_work;
 mod rates;

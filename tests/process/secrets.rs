@@ -2,14 +2,16 @@
 
 use serde_json::json;
 
-use crate::support::{Client, PASSWORD, Place, Reply, Running, Schema, Upstream, question};
+use crate::support::{
+    Client, MailServer, Manner, PASSWORD, Place, Reply, Running, Schema, Upstream, question,
+};
 
 const SECRET_KEY: &str = "a-signing-key-of-more-than-32-bytes-for-this-test";
 const PEPPER: &str = "a-pepper-of-more-than-32-bytes-for-this-test-too";
 const UPSTREAM_KEY: &str = "sk-upstream-0123456789abcdef";
 
 /// One of everything that a user does, well and badly. All the secrets that were said.
-async fn live_a_session(anyone: &Client) -> Vec<String> {
+async fn live_a_session(anyone: &Client, mail: &MailServer) -> Vec<String> {
     let login = anyone.sign_up("ada@example.com").await;
     let (token, cookie) = (login.token(), login.cookie());
     let refresh_token = refresh(anyone, &login).await;
@@ -29,6 +31,7 @@ async fn live_a_session(anyone: &Client) -> Vec<String> {
         .await;
     go_wrong(anyone, &token, &key).await;
     let mut secrets = renew(anyone, &login).await;
+    secrets.extend(be_written_to(anyone, mail).await);
     ada.post("/api/v1/auth/logout", json!({})).await;
     let value = cookie.split_once('=').unwrap().1.to_owned();
     let said = [
@@ -77,6 +80,23 @@ async fn refresh(anyone: &Client, login: &Reply) -> String {
     let refused = anyone.post("/api/v1/auth/refresh", forged).await;
     assert_eq!(refused.status, 401, "{refused:?}");
     token
+}
+
+/// A server that reads mail and does not take it: what was sent lies in the outbox all the same.
+async fn forgetful() -> MailServer {
+    MailServer::with(Manner::Forgets("451 come again")).await
+}
+
+/// What opens the account is sent to it, and is not used up.
+async fn be_written_to(anyone: &Client, mail: &MailServer) -> Vec<String> {
+    let forgot = json!({"email": "ada@example.com"});
+    let asked = anyone.post("/api/v1/auth/forgot-password", forgot).await;
+    assert_eq!(asked.status, 202, "{asked:?}");
+    let token = mail.letter("ada@example.com", 1).await.token();
+    let weak = json!({"token": token, "new_password": "hunter2"});
+    let refused = anyone.post("/api/v1/auth/reset-password", weak).await;
+    assert_eq!(refused.status, 422, "{refused:?}");
+    vec![token, "reset-password#token".to_owned()]
 }
 
 /// What is refused is told with least care.
@@ -139,10 +159,14 @@ async fn no_secret_and_no_prompt_is_logged_where_everything_is_asked_for() {
 async fn logs_nothing_of(level: (&str, &str), client: fn(&Running) -> Client) {
     let place = Place::new();
     let upstream = Upstream::whole().await;
+    let mail = forgetful().await;
+    let smtp_url = mail.url();
     let settings = [
         upstream.settings().as_slice(),
         &[
             level,
+            ("SMTP_URL", &smtp_url),
+            ("MAIL_FROM", "hello@example.org"),
             ("SECRET_KEY", SECRET_KEY),
             ("PASSWORD_PEPPER", PEPPER),
         ],
@@ -150,7 +174,7 @@ async fn logs_nothing_of(level: (&str, &str), client: fn(&Running) -> Client) {
     .concat();
     let server = place.serve(&settings).await;
 
-    let mut secrets = live_a_session(&client(&server)).await;
+    let mut secrets = live_a_session(&client(&server), &mail).await;
     // What is asked and what is answered.
     secrets.extend(["wombat", UPSTREAM_KEY, "\"hi\""].map(str::to_owned));
     let last = client(&server).header("x-request-id", "the-last");
@@ -180,10 +204,17 @@ fn in_any_form(secrets: Vec<String>) -> Vec<String> {
 #[tokio::test]
 async fn a_stolen_copy_of_the_files_holds_nothing_to_sign_in_with() {
     let place = Place::new();
-    let settings = [("SECRET_KEY", SECRET_KEY), ("PASSWORD_PEPPER", PEPPER)];
+    let mail = forgetful().await;
+    let smtp_url = mail.url();
+    let settings = [
+        ("SECRET_KEY", SECRET_KEY),
+        ("PASSWORD_PEPPER", PEPPER),
+        ("SMTP_URL", &smtp_url),
+        ("MAIL_FROM", "hello@example.org"),
+    ];
     let server = place.serve(&settings).await;
 
-    let mut secrets = live_a_session(&server.client()).await;
+    let mut secrets = live_a_session(&server.client(), &mail).await;
     secrets.push("wombat".to_owned());
     let secrets = in_any_form(secrets);
 
@@ -209,18 +240,30 @@ async fn a_dump_of_the_database_holds_nothing_to_sign_in_with() {
         return;
     };
     let place = Place::new();
+    let mail = forgetful().await;
+    let smtp_url = mail.url();
     let settings = [
         ("DATABASE_URL", schema.url()),
         ("SECRET_KEY", SECRET_KEY),
         ("PASSWORD_PEPPER", PEPPER),
+        ("SMTP_URL", &smtp_url),
+        ("MAIL_FROM", "hello@example.org"),
     ];
     let server = place.serve(&settings).await;
 
-    let mut secrets = live_a_session(&server.client()).await;
+    let mut secrets = live_a_session(&server.client(), &mail).await;
     secrets.push("wombat".to_owned());
     let dump = schema.dump().await;
 
-    for table in ["passwords", "sessions", "api_keys", "audit", "ledger"] {
+    for table in [
+        "passwords",
+        "sessions",
+        "api_keys",
+        "audit",
+        "ledger",
+        "resets",
+        "messages",
+    ] {
         assert!(dump.contains(table), "{table}");
     }
     assert!(dump.contains("ada@example.com") && dump.contains("$argon2id$"));

@@ -1,6 +1,7 @@
 //! What every area of the edge needs: reading requests, knowing the caller, saying no.
 
 pub mod accept;
+pub mod accepted;
 pub mod caller;
 pub mod client;
 pub mod created;

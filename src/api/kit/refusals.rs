@@ -92,6 +92,10 @@ refusals! {
         "403" => "`account_disabled`, told to whoever knows the password; or `csrf_origin`: the \
                   request comes from a foreign site.";
     }
+    /// What `auth_reset_password` may answer.
+    BadToken in house {
+        "400" => "`invalid_or_expired_token`; or the body is not JSON.";
+    }
     /// What `auth_refresh` may answer.
     CannotRefresh in house {
         "401" => "`refresh_reused`: the token was used before, and its login has been ended; else \

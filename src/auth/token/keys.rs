@@ -139,7 +139,7 @@ fn signature_only(algorithm: Algorithm) -> Validation {
 }
 
 /// 32 bytes for one purpose (RFC 5869).
-pub(in crate::auth) fn expand(secret: &[u8], purpose: &[u8]) -> Result<Zeroizing<[u8; 32]>> {
+pub fn expand(secret: &[u8], purpose: &[u8]) -> Result<Zeroizing<[u8; 32]>> {
     let mut key = Zeroizing::new([0; 32]);
     Salt::new(HKDF_SHA256, b"concierge")
         .extract(secret)

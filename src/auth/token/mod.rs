@@ -10,8 +10,8 @@ use jsonwebtoken::{decode, encode};
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
-pub use self::keys::PublicKey;
-pub(super) use self::keys::{decode_part, expand, install_provider};
+pub use self::keys::{PublicKey, expand};
+pub(super) use self::keys::{decode_part, install_provider};
 
 use self::keys::{Accepted, Signing};
 use super::{Settings, random};

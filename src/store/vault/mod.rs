@@ -1,5 +1,7 @@
 //! The credentials: what must not lie beside the data that it guards.
 
+pub mod destinations;
 pub mod keys;
 pub mod passwords;
+pub mod resets;
 pub mod sessions;

@@ -101,8 +101,23 @@ async fn nothing_that_opens_the_account_is_exported() {
         .json();
     let key = ada.key(json!({})).await;
     let hash = app.text_in_vault("SELECT hash FROM passwords").await;
+    let forgot = json!({"email": "ada@example.com"});
+    app.anonymous()
+        .post("/api/v1/auth/forgot-password", forgot)
+        .await;
 
-    let text = export(&ada).await.to_string();
+    let whole = export(&ada).await;
+    assert_eq!(
+        whole["live_codes"],
+        json!([{"purpose": "password", "destination": "ada@example.com",
+            "created_at": "2026-11-21T09:30:00Z", "expires_at": "2026-11-21T10:00:00Z"}])
+    );
+    assert_eq!(
+        whole["waiting_messages"],
+        json!([{"channel": "mail", "created_at": "2026-11-21T09:30:00Z",
+            "expires_at": "2026-11-21T10:00:00Z"}])
+    );
+    let text = whole.to_string();
 
     let token = |name: &str| login[name].as_str().unwrap().to_owned();
     for secret in [

@@ -2,6 +2,9 @@
 
 mod client;
 mod deaf;
+#[expect(dead_code, reason = "not all that one asks for is asked for here")]
+#[path = "../../api/support/mail_server.rs"]
+mod mail_server;
 mod place;
 mod proxy;
 mod running;
@@ -11,6 +14,7 @@ mod upstream;
 use std::time::Duration;
 
 pub(crate) use client::{Client, PASSWORD, Reply, question};
+pub(crate) use mail_server::{MailServer, Manner};
 pub(crate) use place::{Done, Place, program};
 pub(crate) use proxy::Proxy;
 pub(crate) use running::{Running, Signal, says};
