@@ -43,7 +43,9 @@ impl Modify for Security {
         let bearer = HttpBuilder::new()
             .scheme(HttpAuthScheme::Bearer)
             .bearer_format("JWT")
-            .description(Some("An access token, or an API key."))
+            .description(Some(
+                "An access token, a token of a foreign issuer, or an API key.",
+            ))
             .build();
         let cookie = ApiKeyValue::with_description("session_token", "Set by signing in.");
         let refresh = ApiKeyValue::with_description(

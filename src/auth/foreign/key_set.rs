@@ -171,7 +171,7 @@ impl KeySet {
             Err(why) => {
                 state.failed_at = Some(since);
                 drop(state);
-                tracing::warn!(address = %self.address, error = why,
+                tracing::warn!(address = ?self, error = why,
                     "The keys of an issuer could not be fetched");
             }
         }
@@ -250,8 +250,11 @@ impl Bucket {
     }
 }
 
+/// Where it is, without the query, which may hold a key.
 impl fmt::Debug for KeySet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "KeySet({})", self.address)
+        let address = &self.address;
+        let host = address.host().unwrap_or_default();
+        write!(f, "{host}{}", address.path())
     }
 }

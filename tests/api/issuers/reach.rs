@@ -1,5 +1,7 @@
 //! What a foreign token reaches: what its user may, but for what a login here has alone.
 
+use std::time::Duration;
+
 use serde_json::json;
 
 use super::bearer;
@@ -89,6 +91,7 @@ async fn without_a_password_none_opens_and_none_is_asked_for() {
 #[tokio::test]
 async fn an_export_says_who_the_user_is_elsewhere() {
     let (app, token) = scene().await;
+    app.advance(Duration::from_secs(1));
 
     let export = bearer(&app, &token)
         .get("/api/v1/auth/me/export")
