@@ -25,6 +25,8 @@ pub(super) struct KeySet {
     flight: tokio::sync::Mutex<()>,
 }
 
+type Turn<'a> = tokio::sync::MutexGuard<'a, ()>;
+
 #[derive(Default)]
 struct State {
     held: Option<Held>,
@@ -98,7 +100,9 @@ impl KeySet {
             Known::Perhaps if !self.may_fetch() => return self.old(kid),
             Known::Perhaps => {}
         }
-        let _flight = self.flight.lock().await;
+        let Some(_flight) = self.turn(kid).await else {
+            return self.old(kid);
+        };
         // Somebody may have fetched it meanwhile.
         match self.known(kid) {
             Known::Yes(key) => return Ok(key),
@@ -108,6 +112,15 @@ impl KeySet {
             Known::Perhaps => {}
         }
         self.old(kid)
+    }
+
+    /// The turn to fetch. Whoever finds another at it waits; none for those whom the old set can serve.
+    async fn turn(&self, kid: &str) -> Option<Turn<'_>> {
+        match self.flight.try_lock() {
+            Ok(turn) => Some(turn),
+            Err(_) if self.old(kid).is_ok() => None,
+            Err(_) => Some(self.flight.lock().await),
+        }
     }
 
     /// Goes by the set as it is.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use futures_util::future::join_all;
+use futures_util::future::{join, join_all};
 use jsonwebtoken::Algorithm;
 use serde_json::json;
 
@@ -329,6 +329,36 @@ async fn whoever_waits_for_a_silent_issuer_waits_once() {
 
     assert!(replies.iter().all(|reply| reply.status == 503));
     assert_eq!(issuer.hits(), 1);
+}
+
+#[tokio::test]
+async fn while_a_set_is_asked_for_again_the_old_one_serves() {
+    let key = SigningKey::ed25519("the-key");
+    let issuer = Issuer::publishing(&[&key]).await;
+    let app = issuer.app().await;
+    let token = |n: usize| {
+        let mut claims = issuer.claims("ada");
+        claims["n"] = json!(n);
+        key.token(&claims)
+    };
+    assert_eq!(me(&app, &token(0)).await.status, 200);
+    issuer.answers(Answer::Silence);
+    app.advance(10 * MINUTE);
+
+    let one_who_asks = token(1);
+    let waits = me(&app, &one_who_asks);
+    let others = async {
+        issuer.is_asked(2).await;
+        for n in 2..5 {
+            assert_eq!(me(&app, &token(n)).await.status, 200);
+        }
+        // Nobody waited: the first one still does, and gets an answer now.
+        issuer.hangs_up();
+    };
+    let (reply, ()) = join(waits, others).await;
+
+    assert_eq!(reply.status, 200);
+    assert_eq!(issuer.hits(), 2);
 }
 
 #[tokio::test]

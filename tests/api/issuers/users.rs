@@ -247,10 +247,16 @@ async fn a_deleted_account_is_not_made_anew_by_a_token_of_before() {
     is_refused(&app, &token, "of before").await;
     assert_eq!(api_key.get("/api/v1/models").await.status, 401);
     assert_eq!(app.count("SELECT COUNT(*) FROM identities").await, 0);
+    assert_eq!(app.count("SELECT COUNT(*) FROM departed").await, 1);
     app.advance(Duration::from_mins(1));
     let now = issuer.claims("ada")["iat"].as_i64().unwrap() + 60;
     let again = with(issuer.claims("ada"), json!({"iat": now}));
     assert_eq!(id(&app, &key, &again).await, "ada");
+
+    // By then no token of before is good, and nothing has to be kept in mind.
+    app.advance(Duration::from_hours(49));
+    app.app.auth.sweep().await.unwrap();
+    assert_eq!(app.count("SELECT COUNT(*) FROM departed").await, 0);
 }
 
 #[tokio::test]

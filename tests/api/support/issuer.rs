@@ -31,7 +31,7 @@ pub(crate) enum Answer {
         head: String,
         body: String,
     },
-    /// Nothing, ever.
+    /// Nothing, until it hangs up.
     Silence,
     /// Accepts, and closes.
     Close,
@@ -42,6 +42,7 @@ pub(crate) struct Issuer {
     address: SocketAddr,
     answer: Arc<Mutex<Answer>>,
     asked: watch::Receiver<Vec<String>>,
+    hang_up: watch::Sender<bool>,
     _tasks: JoinSet<()>,
 }
 
@@ -60,12 +61,15 @@ impl Issuer {
         let address = listener.local_addr().unwrap();
         let answer = Arc::new(Mutex::new(set(keys)));
         let (visitors, asked) = watch::channel(Vec::new());
+        let hang_up = watch::Sender::new(false);
         let mut tasks = JoinSet::new();
-        tasks.spawn(accept(listener, Arc::clone(&answer), visitors));
+        let silent = hang_up.subscribe();
+        tasks.spawn(accept(listener, Arc::clone(&answer), visitors, silent));
         Self {
             address,
             answer,
             asked,
+            hang_up,
             _tasks: tasks,
         }
     }
@@ -86,6 +90,17 @@ impl Issuer {
     /// The request lines of whoever has asked.
     pub(crate) fn asked(&self) -> Vec<String> {
         self.asked.borrow().clone()
+    }
+
+    /// Waits until so many have asked.
+    pub(crate) async fn is_asked(&self, times: usize) {
+        let mut asked = self.asked.clone();
+        asked.wait_for(|asked| asked.len() >= times).await.unwrap();
+    }
+
+    /// Closes the connections that it was silent on.
+    pub(crate) fn hangs_up(&self) {
+        self.hang_up.send_replace(true);
     }
 
     pub(crate) fn hits(&self) -> usize {
@@ -211,13 +226,14 @@ async fn accept(
     listener: TcpListener,
     answer: Arc<Mutex<Answer>>,
     visitors: watch::Sender<Vec<String>>,
+    silent: watch::Receiver<bool>,
 ) {
     let mut connections = JoinSet::new();
     while let Ok((stream, _)) = listener.accept().await {
         let answer = Arc::clone(&answer);
-        let visitors = visitors.clone();
+        let (visitors, silent) = (visitors.clone(), silent.clone());
         connections.spawn(async move {
-            let _ = serve(stream, &answer, &visitors).await;
+            let _ = serve(stream, &answer, &visitors, silent).await;
         });
     }
 }
@@ -226,6 +242,7 @@ async fn serve(
     mut stream: TcpStream,
     answer: &Mutex<Answer>,
     visitors: &watch::Sender<Vec<String>>,
+    mut silent: watch::Receiver<bool>,
 ) -> std::io::Result<()> {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
@@ -244,7 +261,10 @@ async fn serve(
             stream.write_all(text.as_bytes()).await?;
             stream.shutdown().await
         }
-        Answer::Silence => std::future::pending().await,
+        Answer::Silence => {
+            let _ = silent.wait_for(|it| *it).await;
+            Ok(())
+        }
         Answer::Close => Ok(()),
     }
 }
