@@ -35,6 +35,8 @@ pub enum Kind {
     /// The thing is there, but does not do this.
     NotAllowed,
     Conflict,
+    /// It was good once, and its time is over.
+    Gone,
     /// A precondition does not hold any more.
     Stale,
     TooLarge,

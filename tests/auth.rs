@@ -214,6 +214,7 @@ fn settings() -> Settings {
         audit_retention: 365 * DAY,
         locks: None,
         product: "Concierge".to_owned(),
+        verification_required: false,
         reset_page: None,
     }
 }

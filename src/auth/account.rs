@@ -10,7 +10,7 @@ use crate::domain::{
 };
 use crate::error::{self, Error, Result};
 use crate::store::users::{self, Taken};
-use crate::store::vault::{keys, passwords, resets, sessions};
+use crate::store::vault::{codes, keys, passwords, resets, sessions};
 
 /// Who wants an account.
 #[derive(Clone, Debug)]
@@ -42,14 +42,19 @@ impl Default for Standing {
 impl Auth {
     /// Opens an account for whoever asks.
     pub async fn register(&self, new: NewAccount, origin: &Origin) -> Result<User> {
-        if !self.0.registration_enabled {
-            return Err(Error::forbidden(
-                "registration_disabled",
-                "New accounts cannot be registered here.",
-            ));
-        }
+        self.may_register()?;
         let note = Note::from(origin, Event::UserRegistered);
         self.open_account(new, Standing::default(), note).await
+    }
+
+    pub(super) fn may_register(&self) -> Result<()> {
+        if self.0.registration_enabled {
+            return Ok(());
+        }
+        Err(Error::forbidden(
+            "registration_disabled",
+            "New accounts cannot be registered here.",
+        ))
     }
 
     /// Makes an administrator: of the account with this address, or of a new one. What was issued
@@ -156,7 +161,7 @@ impl Auth {
     }
 
     /// Looks first: a commit that seemed to fail may have been done.
-    async fn remove_orphan(&self, id: &UserId) -> Result<()> {
+    pub(super) async fn remove_orphan(&self, id: &UserId) -> Result<()> {
         let mut conn = self.0.main.read().await?;
         let found = users::by_id(&mut conn, id).await?;
         drop(conn);
@@ -178,6 +183,7 @@ impl Auth {
         sessions::remove_all(&mut tx, &user.id).await?;
         keys::remove_all(&mut tx, &user.id).await?;
         resets::remove(&mut tx, &user.id).await?;
+        codes::remove_all(&mut tx, &user.id).await?;
         tx.commit().await?;
 
         let mut tx = self.0.main.write().await?;

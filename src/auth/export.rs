@@ -10,7 +10,7 @@ use crate::domain::{
     LiveCode, Purpose, RowId, Ts, UsageEntry, User, UserId,
 };
 use crate::error::Result;
-use crate::store::vault::{keys, passwords, resets, sessions};
+use crate::store::vault::{codes, keys, passwords, resets, sessions};
 use crate::store::{Conn, Vault, audit, budgets, identities, ledger, messages, replays};
 
 /// Entries of one part.
@@ -130,7 +130,9 @@ async fn live_codes(conn: &mut Conn<Vault>, user: &User, now: Ts) -> Result<Vec<
         created_at,
         expires_at,
     });
-    Ok(reset.into_iter().collect())
+    let mut live: Vec<_> = reset.into_iter().collect();
+    live.extend(codes::live_of(conn, &user.id, now).await?);
+    Ok(live)
 }
 
 /// The last entry of a page that is full: there may be more.

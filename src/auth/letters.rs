@@ -6,7 +6,8 @@ use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
 use super::Auth;
-use crate::domain::{Channel, User};
+use super::verification::LIFETIME as CODE;
+use crate::domain::{Channel, Email, User, UserId};
 use crate::error::{self, Result};
 use crate::outbox::Letter;
 
@@ -49,6 +50,53 @@ impl Auth {
             self.0.product
         );
         self.letter(user, "A login of yours has been ended", text, NEWS)
+    }
+
+    /// The code stands on a line of its own.
+    pub(super) fn code_letter(
+        &self,
+        user: Option<&UserId>,
+        to: &Email,
+        code: &SecretString,
+    ) -> Letter {
+        let text = format!(
+            "Your code for {}:\n\n{}\n\n\
+             It is good once, for 10 minutes. If you did not ask for it, ignore this message, and \
+             tell it\nto nobody.\n",
+            self.0.product,
+            code.expose_secret()
+        );
+        Letter {
+            channel: Channel::Mail,
+            user: user.cloned(),
+            to: Some(to.to_string()),
+            subject: format!("{}: Your code", self.0.product),
+            text: text.into(),
+            lifetime: CODE,
+        }
+    }
+
+    /// To who has an account already, and joins once more.
+    pub(super) fn known_letter(&self, user: &User) -> Letter {
+        let text = format!(
+            "Somebody, probably you, wants to open an account at {} with this address, which has one \
+             already.\nSign in with it; if you have forgotten the password, ask for another one, and \
+             if the address\nis not verified yet, for a code.\n\n\
+             If it was not you, ignore this message: nothing has changed.\n",
+            self.0.product
+        );
+        self.letter(user, "You have an account", text, NEWS)
+    }
+
+    /// To the address that was a user's until now.
+    pub(super) fn moved_letter(&self, before: &User) -> Letter {
+        let text = format!(
+            "Your account at {} has another address from now on, and nothing more is sent to this \
+             one.\n\nIf it was not you, somebody knows your password: turn to whoever runs the \
+             service.\n",
+            self.0.product
+        );
+        self.letter(before, "Your address has been changed", text, NEWS)
     }
 
     /// What costs as much as a letter, and goes to nobody.

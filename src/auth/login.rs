@@ -10,7 +10,7 @@ use super::lockout::{MOST_FAILURES, Try};
 use super::password::{Floor, Verdict};
 use super::session::{self, NewSession};
 use super::verify::Credential;
-use crate::domain::{Email, Event, Origin, SessionId, User, UserId, Username};
+use crate::domain::{Email, Event, Origin, SessionId, Status, User, UserId, Username};
 use crate::error::{self, Error, Result};
 use crate::store::vault::passwords::Standing;
 use crate::store::vault::{passwords, sessions};
@@ -117,6 +117,12 @@ impl Auth {
             return Err(wrong());
         };
         lockout.passed(&tried).await;
+        if user.status == Status::Pending {
+            self.note_failure(attempt, Some(user), "email_not_verified")
+                .await;
+            let message = "The address of this account is not verified yet: ask for a code.";
+            return Err(Error::forbidden("email_not_verified", message));
+        }
         if !user.status.may_sign_in() {
             self.note_failure(attempt, Some(user), "account_disabled")
                 .await;

@@ -6,6 +6,7 @@ mod caps;
 mod device;
 mod export;
 mod foreign;
+mod joining;
 mod key;
 mod letters;
 mod lockout;
@@ -24,6 +25,7 @@ mod standing;
 mod strangers;
 mod token;
 mod users;
+mod verification;
 mod verify;
 
 use std::borrow::Cow;
@@ -45,12 +47,13 @@ use self::seen::Seen;
 use self::session::{Lifetimes, Span};
 use self::strangers::Strangers;
 use self::token::Tokens;
+use self::verification::Codes;
 use crate::cache::Locks;
 use crate::clock::Clock;
 use crate::domain::Ts;
 use crate::error::{Error, Field, Location, Result};
 use crate::outbox::Outbox;
-use crate::store::vault::{destinations, resets, sessions};
+use crate::store::vault::{codes, destinations, resets, sessions};
 use crate::store::{Db, Main, Vault, identities};
 
 pub use self::account::NewAccount;
@@ -65,6 +68,7 @@ pub use self::profile::NewProfile;
 pub use self::refresh::Refreshed;
 pub use self::standing::{NewUser, UserChange};
 pub use self::token::{PublicKey, TokenAlgorithm, expand};
+pub use self::verification::Whom;
 pub use self::verify::Credential;
 
 /// Knows every account and every credential. Cloning it copies a pointer.
@@ -89,9 +93,14 @@ struct Parts {
     product: String,
     reset_page: Option<Url>,
     strangers: Strangers,
+    codes: Codes,
+    verification_required: bool,
     outbox: Outbox,
     seen: Seen,
 }
+
+/// For so long who shows a code that is over is told that it is.
+const CODES_KEPT: Duration = Duration::from_hours(1);
 
 /// How [`Auth`] behaves.
 #[derive(Clone, Debug)]
@@ -131,6 +140,8 @@ pub struct Settings {
     pub locks: Option<Locks>,
     /// Our own name, which makes no password, and stands in mail.
     pub product: String,
+    /// Whether an address must be verified before its account can be used.
+    pub verification_required: bool,
     /// The page that sets another password; the token follows in the fragment. None: nobody can be
     /// helped.
     pub reset_page: Option<Url>,
@@ -159,6 +170,8 @@ impl Auth {
             lockout: Lockout::new(&settings)?,
             audit_retention: settings.audit_retention,
             strangers: Strangers::new(&settings.secret_key)?,
+            codes: Codes::new(&settings.secret_key)?,
+            verification_required: settings.verification_required,
             product: settings.product.clone(),
             reset_page: settings.reset_page,
             outbox,
@@ -203,6 +216,7 @@ impl Auth {
         let now = self.now();
         let swept = sessions::sweep(&mut tx, now).await?;
         resets::sweep(&mut tx, now).await?;
+        codes::sweep(&mut tx, now.minus(CODES_KEPT)).await?;
         destinations::sweep(&mut tx, now).await?;
         tx.commit().await?;
         Ok(swept)
@@ -283,6 +297,7 @@ impl Settings {
             audit_retention: Duration::from_hours(365 * 24),
             locks: None,
             product: "Concierge".to_owned(),
+            verification_required: false,
             reset_page: None,
         }
     }

@@ -13,11 +13,27 @@ const BASE62: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnop
 /// The largest multiple of 62 that a byte can be below: what lies above would favour some digits.
 const FAIR: u8 = 248;
 
+const CODES: u32 = 1_000_000;
+/// Likewise of a million, and of four bytes.
+const FAIR_CODES: u32 = u32::MAX - u32::MAX % CODES;
+
 /// 256 random bits in base64url, 43 characters.
 pub(super) fn token() -> Result<SecretString> {
     let mut bytes = Zeroizing::new([0; 32]);
     fill(bytes.as_mut())?;
     Ok(URL_SAFE_NO_PAD.encode(bytes.as_ref()).into())
+}
+
+/// Six random digits, each code as likely as any other.
+pub(super) fn code() -> Result<SecretString> {
+    let mut bytes = Zeroizing::new([0; 4]);
+    loop {
+        fill(bytes.as_mut())?;
+        let number = u32::from_le_bytes(*bytes);
+        if number < FAIR_CODES {
+            return Ok(format!("{:06}", number % CODES).into());
+        }
+    }
 }
 
 /// Random bytes that are no secret, as those of a salt.
@@ -70,6 +86,18 @@ mod tests {
 
         assert_eq!(tokens.len(), 100);
         assert!(tokens.iter().all(|one| one.len() == 43));
+    }
+
+    #[test]
+    fn a_code_is_six_digits_and_seldom_the_same() {
+        let codes: HashSet<String> = (0..100)
+            .map(|_| code().unwrap().expose_secret().to_owned())
+            .collect();
+
+        assert!(codes.len() > 95, "{}", codes.len());
+        let is_code = |code: &String| code.len() == 6 && code.bytes().all(|b| b.is_ascii_digit());
+        assert!(codes.iter().all(is_code));
+        assert_eq!(FAIR_CODES % CODES, 0);
     }
 
     #[test]

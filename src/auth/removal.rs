@@ -7,7 +7,7 @@ use super::standing::{another_stays, hold, is_administrator};
 use super::{Auth, foreign, invalid};
 use crate::domain::{Actor, Event, Holder, Status, User, UserId};
 use crate::error::Result;
-use crate::store::vault::{keys, passwords, resets, sessions};
+use crate::store::vault::{codes, keys, passwords, resets, sessions};
 use crate::store::{audit, budgets, identities, ledger, messages, users};
 
 /// Accounts that are removed in one sweep.
@@ -97,6 +97,7 @@ impl Auth {
         sessions::remove_all(&mut tx, id).await?;
         keys::remove_all(&mut tx, id).await?;
         resets::remove(&mut tx, id).await?;
+        codes::remove_all(&mut tx, id).await?;
         tx.commit().await?;
 
         let mut tx = self.0.main.write().await?;

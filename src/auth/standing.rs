@@ -13,7 +13,7 @@ use crate::domain::{
 };
 use crate::error::{Error, Result};
 use crate::store::users;
-use crate::store::vault::{passwords, resets, sessions};
+use crate::store::vault::{codes, passwords, resets, sessions};
 use crate::store::{Main, Tx};
 
 /// An account that an administrator opens for somebody.
@@ -101,6 +101,7 @@ impl Auth {
     async fn forget_sent(&self, id: &UserId) -> Result<()> {
         let mut tx = self.0.vault.write().await?;
         resets::remove(&mut tx, id).await?;
+        codes::remove_all(&mut tx, id).await?;
         tx.commit().await
     }
 

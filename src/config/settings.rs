@@ -109,7 +109,7 @@ pub const SETTINGS: &[Setting] = settings! {
         PASSWORD_PEPPER_PREVIOUS = "none" secret: "The pepper before this one; a password that was set with it is hashed anew when it is used.";
         PASSWORD_MIN_LENGTH = "8": "The fewest characters of a password, 8 to 128.";
         PASSWORD_RESET_URL = "{PUBLIC_URL}/reset-password": "The page that the link in a reset mail opens; the token follows as #token=….";
-        REQUIRE_EMAIL_VERIFICATION = "false": "Whether an account works only after its address is confirmed; this version cannot, and refuses true.";
+        REQUIRE_EMAIL_VERIFICATION = "false": "Whether an account works only after its address is confirmed by a code; outside development and test it needs SMTP_URL.";
         REGISTRATION_ENABLED = "true": "Whether anyone may register.";
         AUDIT_RETENTION = "365d": "How long the audit log keeps an event.";
         COOKIE_NAME = "session_token": "The name of the session cookie; may begin with __Host- or __Secure-.";

@@ -27,6 +27,8 @@ macro_rules! events {
 events! {
     /// Somebody opened an account for themselves.
     UserRegistered = "user.registered";
+    /// Somebody wanted to open an account with an address that has one, and was not told.
+    JoinedAgain = "user.registered_again";
     /// An administrator opened an account.
     UserCreated = "user.created";
     /// An administrator changed an account; the details name what, and a role or status as it was
@@ -39,9 +41,8 @@ events! {
     /// An account was deleted, by its user or by an administrator.
     UserDeleted = "user.deleted";
     LoginSucceeded = "login.succeeded";
-    /// The details say why: `unknown_account`, `wrong_password`, `locked` or
-    /// `account_disabled`. Nobody but
-    /// administrators is told the difference.
+    /// The details say why: `unknown_account`, `wrong_password`, `locked`,
+    /// `account_disabled` or `email_not_verified`. Nobody but administrators is told the difference.
     LoginFailed = "login.failed";
     LoggedOut = "login.ended";
     /// A user ended one of their logins from another one.
@@ -58,6 +59,14 @@ events! {
     ResetRequested = "password.reset_requested";
     /// A password was set by the token from such mail, and every login ended.
     PasswordReset = "password.reset";
+    /// Somebody asked for a code; the details say what it is good for. Without a user: of an address
+    /// that has nothing to verify.
+    CodeSent = "verification.sent";
+    /// A code was not the one that was sent.
+    CodeRejected = "verification.rejected";
+    EmailVerified = "email.verified";
+    /// A user showed the code that was sent to their new address.
+    EmailChanged = "email.changed";
     KeyCreated = "api_key.created";
     KeyUpdated = "api_key.updated";
     KeyDeleted = "api_key.deleted";

@@ -172,6 +172,7 @@ fn accounts(
         audit_retention: own.audit_retention,
         locks,
         product: config.app.name.clone(),
+        verification_required: own.require_email_verification,
         reset_page: reset_page(config),
     };
     let both = (databases.main.clone(), databases.vault.clone());

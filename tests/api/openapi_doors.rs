@@ -112,6 +112,7 @@ async fn the_examples_of_bodies_can_be_sent_as_they_stand() {
         ("/api/v1/auth/register", 201),
         ("/api/v1/auth/login", 200),
         ("/api/v1/auth/forgot-password", 202),
+        ("/api/v1/auth/change-email", 202),
         ("/api/v1/api-keys", 201),
         ("/api/v1/chat/completions", 200),
         ("/api/v1/embeddings", 200),

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::support::{
-    Client, MailServer, Manner, PASSWORD, Place, Reply, Running, Schema, Upstream, question,
+    Client, Mail, MailServer, Manner, PASSWORD, Place, Reply, Running, Schema, Upstream, question,
 };
 
 const SECRET_KEY: &str = "a-signing-key-of-more-than-32-bytes-for-this-test";
@@ -96,7 +96,23 @@ async fn be_written_to(anyone: &Client, mail: &MailServer) -> Vec<String> {
     let weak = json!({"token": token, "new_password": "hunter2"});
     let refused = anyone.post("/api/v1/auth/reset-password", weak).await;
     assert_eq!(refused.status, 422, "{refused:?}");
-    vec![token, "reset-password#token".to_owned()]
+    let code = json!({"email": "ada@example.com"});
+    let asked = anyone.post("/api/v1/auth/verification/send", code).await;
+    assert_eq!(asked.status, 202, "{asked:?}");
+    let is_code = |mail: &Mail| mail.head.contains("Your code");
+    let code = mail.letter_that("ada@example.com", is_code).await.code();
+    let wrong = json!({"email": "ada@example.com", "code": "000000"});
+    anyone
+        .post("/api/v1/auth/verification/confirm", wrong)
+        .await;
+    // Six digits alone stand in many a number.
+    vec![
+        token,
+        "reset-password#token".to_owned(),
+        "Your code for".to_owned(),
+        format!("\"{code}\""),
+        format!("\n{code}\n"),
+    ]
 }
 
 /// What is refused is told with least care.
@@ -262,6 +278,7 @@ async fn a_dump_of_the_database_holds_nothing_to_sign_in_with() {
         "audit",
         "ledger",
         "resets",
+        "codes",
         "messages",
     ] {
         assert!(dump.contains(table), "{table}");

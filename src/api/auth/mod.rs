@@ -15,3 +15,4 @@ pub mod reset_page;
 pub mod session;
 pub mod sessions;
 pub mod users;
+pub mod verification;

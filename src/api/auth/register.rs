@@ -1,9 +1,10 @@
 //! Joining.
 
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::api::kit::accepted::Accepted;
 use crate::api::kit::client::Client;
 use crate::api::kit::created::Created;
 use crate::api::kit::extract::Json;
@@ -41,11 +42,16 @@ pub struct Registered {
 /// Create an account
 ///
 /// Creates an account; sign in afterwards. Whoever asks learns whether the address has an account:
-/// that cannot be hidden while addresses are not verified.
+/// that cannot be hidden while addresses are not verified. With `REQUIRE_EMAIL_VERIFICATION` it is
+/// hidden: the answer is 202 for all, a new address gets a code by mail, and one that has an account a
+/// hint; until the code is shown, signing in is 403 `email_not_verified`.
 #[utoipa::path(post, path = "/api/v1/auth/register", operation_id = "auth_register", tag = "auth",
     security(()), request_body = NewAccount, responses(
         (status = 201, description = "The new account.", body = Registered,
             headers(("Location" = String, description = "Where to ask who one is."))),
+        (status = 202, description = "Where addresses must be verified: mail is on its way.",
+            body = Accepted,
+            example = json!({"message": "Mail is on its way to this address: read on there."})),
         CannotJoin, LimitedByAddress, BadBody, Failures))]
 pub async fn register(
     limited: Limited<Registrations>,
@@ -56,14 +62,19 @@ pub async fn register(
     limited.tell(join(&app, &client.origin, new).await)
 }
 
-async fn join(app: &App, origin: &Origin, new: NewAccount) -> Result<Created<Registered>> {
+async fn join(app: &App, origin: &Origin, new: NewAccount) -> Result<Response> {
     let wanted = auth::NewAccount {
         email: new.email,
         password: new.password,
         username: new.username,
         name: new.name,
     };
-    let user = app.auth.register(wanted, origin).await?;
+    let user = app.auth.join(wanted, origin).await?;
 
-    Ok(Created::at("/api/v1/auth/me", Registered { user }))
+    Ok(match user {
+        Some(user) => Created::at("/api/v1/auth/me", Registered { user }).into_response(),
+        None => {
+            Accepted::saying("Mail is on its way to this address: read on there.").into_response()
+        }
+    })
 }

@@ -84,6 +84,21 @@ impl FromRequestParts<App> for WithSession {
     }
 }
 
+/// None where nothing was shown; an API key is refused all the same.
+impl OptionalFromRequestParts<App> for WithSession {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Option<Self>> {
+        let jar = CookieJar::from_headers(&parts.headers);
+        if shown(&parts.headers, &jar, &app.config.cookie.name)?.is_none() {
+            return Ok(None);
+        }
+        <Self as FromRequestParts<App>>::from_request_parts(parts, app)
+            .await
+            .map(Some)
+    }
+}
+
 impl FromRequestParts<App> for Administrator {
     type Rejection = Error;
 

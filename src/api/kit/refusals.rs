@@ -89,8 +89,20 @@ refusals! {
     /// What `auth_login` may answer.
     CannotSignIn in house {
         "401" => "`invalid_credentials`, whatever was wrong.";
-        "403" => "`account_disabled`, told to whoever knows the password; or `csrf_origin`: the \
+        "403" => "`account_disabled` or `email_not_verified`, told to whoever knows the password; or `csrf_origin`: the \
                   request comes from a foreign site.";
+    }
+    /// What `auth_verification_confirm` may answer.
+    BadCode in house {
+        "400" => "`invalid_code`; or the body is not JSON, or credentials stand in two places.";
+        "409" => "`email_taken`: another account has the new address meanwhile; or `no_email`: the \
+                  account has none of its own.";
+        "410" => "`code_expired`.";
+    }
+    /// What an operation that sends or takes codes may answer.
+    TooManyCodes in house {
+        "409" => "`no_email`: the account has no address of its own.";
+        "429" => "`rate_limited`: too many codes, or tries, for one address.";
     }
     /// What `auth_reset_password` may answer.
     BadToken in house {

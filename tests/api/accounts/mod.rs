@@ -24,6 +24,7 @@ mod sessions;
 mod shut_out;
 mod standing;
 mod users;
+mod verification;
 
 use serde_json::{Value, json};
 

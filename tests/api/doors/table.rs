@@ -13,6 +13,8 @@ use crate::openapi_doors::ALIASES;
 pub(super) enum Door {
     /// Anybody, and nobody is asked who they are.
     Open,
+    /// Anybody; but who shows something must be a user who is signed in.
+    Either,
     /// Whoever has a refresh token; nothing else opens it.
     Refresh,
     /// A user who is signed in. No key, whatever its scopes.
@@ -105,10 +107,10 @@ impl Door {
     /// Why a caller is refused; None where they may pass.
     pub(super) fn refuses(self, caller: &Rank) -> Option<(u16, &'static str)> {
         match (self, caller) {
-            (Self::Open, _) => None,
+            (Self::Open, _) | (Self::Either, Rank::Nobody) => None,
             (_, Rank::Nobody) | (Self::Refresh, _) => Some((401, "unauthorized")),
             (_, Rank::Gone) => Some((401, "invalid_token")),
-            (Self::Session, Rank::Key { .. })
+            (Self::Session | Self::Either, Rank::Key { .. })
             | (
                 Self::Admin,
                 Rank::User
@@ -129,13 +131,15 @@ impl Door {
     }
 }
 
-use Door::{Admin, Open, Refresh, Scope, Session};
+use Door::{Admin, Either, Open, Refresh, Scope, Session};
 
 const CHAT: &str = r#"{"model": "offline", "messages": [{"role": "user", "content": "hi"}]}"#;
 const VECTOR: &str = r#"{"model": "offline-embedding", "input": "hi"}"#;
 const PASSWORDS: &str = r#"{"current_password": "correct horse battery",
     "new_password": "a staple that nobody guesses"}"#;
 const FAREWELL: &str = r#"{"password": "correct horse battery"}"#;
+const MOVING: &str =
+    r#"{"password": "correct horse battery", "new_email": "moved{n}@example.com"}"#;
 const NEWCOMER: &str =
     r#"{"email": "newcomer{n}@example.com", "password": "correct horse battery"}"#;
 
@@ -150,7 +154,9 @@ pub(super) const TABLE: &[Row] = &[
     row("GET", "/api/v1/api-keys/{id}", Session, 200).on(Thing::Key),
     row("PATCH", "/api/v1/api-keys/{id}", Session, 200).on(Thing::Key).sends(r#"{"rpm": 9}"#),
     row("DELETE", "/api/v1/api-keys/{id}", Session, 204).on(Thing::Key),
+    row("POST", "/api/v1/auth/change-email", Session, 202).sends(MOVING),
     row("POST", "/api/v1/auth/change-password", Session, 204).sends(PASSWORDS).ends_logins(),
+    row("POST", "/api/v1/auth/forgot-password", Open, 422).sends("{}"),
     row("POST", "/api/v1/auth/login", Open, 422).sends("{}"),
     row("POST", "/api/v1/auth/logout", Open, 204).ends_logins(),
     row("POST", "/api/v1/auth/logout-all", Session, 204).ends_logins(),
@@ -160,8 +166,11 @@ pub(super) const TABLE: &[Row] = &[
     row("POST", "/api/v1/auth/refresh", Refresh, 200).sends("{}"),
     row("POST", "/api/v1/auth/register", Open, 422).sends("{}"),
     row("GET", "/api/v1/auth/me/export", Session, 200),
+    row("POST", "/api/v1/auth/reset-password", Open, 422).sends("{}"),
     row("GET", "/api/v1/auth/sessions", Session, 200),
     row("DELETE", "/api/v1/auth/sessions/{id}", Session, 204).on(Thing::Session),
+    row("POST", "/api/v1/auth/verification/confirm", Either, 422).sends("[]"),
+    row("POST", "/api/v1/auth/verification/send", Either, 422).sends("[]"),
     row("POST", "/api/v1/chat/completions", Scope("completions"), 200).sends(CHAT),
     row("GET", "/api/v1/config", Open, 200),
     row("POST", "/api/v1/embeddings", Scope("completions"), 200).sends(VECTOR),
@@ -195,6 +204,7 @@ pub(super) const UNLISTED: &[Row] = &[
     row("GET", "/docs/{file}", Open, 200),
     row("GET", "/healthz", Open, 200),
     row("GET", "/openapi.json", Open, 200),
+    row("GET", "/reset-password", Open, 200),
     row("GET", "/status", Open, 200),
     row("GET", "/status/user", Scope("profile:read"), 200),
     row("POST", "/v1/chat/completions", Scope("completions"), 200).sends(CHAT),
@@ -210,7 +220,7 @@ pub(super) fn rows() -> impl Iterator<Item = &'static Row> {
 
 /// Those that not everybody may pass.
 pub(super) fn shut() -> impl Iterator<Item = &'static Row> {
-    rows().filter(|row| row.door != Open)
+    rows().filter(|row| !matches!(row.door, Open | Either))
 }
 
 #[test]
@@ -247,7 +257,7 @@ fn the_document_says_of_every_operation_what_opens_it() {
         let ways = operation["security"].as_array().map(|ways| names(ways));
 
         let wanted = match door {
-            Open => {
+            Open | Either => {
                 assert!(is_open(&operation), "{method} {path}");
                 continue;
             }

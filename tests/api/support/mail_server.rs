@@ -131,6 +131,12 @@ impl MailServer {
         self.letters(address, number).await.pop().unwrap()
     }
 
+    /// The first letter to this address that `is_it` knows.
+    pub(crate) async fn letter_that(&self, address: &str, is_it: impl Fn(&Mail) -> bool) -> Mail {
+        let mail = || self.mail_to(address).into_iter().find(&is_it);
+        eventually("the mail", mail).await
+    }
+
     /// Waits until recipients were named so often.
     pub(crate) async fn is_asked(&self, times: usize) {
         eventually("a recipient", || (self.named() >= times).then_some(())).await;
@@ -142,6 +148,13 @@ impl Mail {
     pub(crate) fn token(&self) -> String {
         let (_, rest) = self.text.split_once("#token=").expect(&self.text);
         rest.split_whitespace().next().unwrap().to_owned()
+    }
+
+    /// The six digits that stand on a line of their own.
+    pub(crate) fn code(&self) -> String {
+        let is_code = |line: &&str| line.len() == 6 && line.bytes().all(|b| b.is_ascii_digit());
+        let code = self.text.lines().find(is_code).expect(&self.text);
+        code.to_owned()
     }
 }
 

@@ -14,7 +14,7 @@ mod upstream;
 use std::time::Duration;
 
 pub(crate) use client::{Client, PASSWORD, Reply, question};
-pub(crate) use mail_server::{MailServer, Manner};
+pub(crate) use mail_server::{Mail, MailServer, Manner};
 pub(crate) use place::{Done, Place, program};
 pub(crate) use proxy::Proxy;
 pub(crate) use running::{Running, Signal, says};
