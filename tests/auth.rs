@@ -961,32 +961,40 @@ async fn a_disabled_account_is_shut_out_with_everything_it_holds() {
 
 // Half a change would leave logins of before that no second try ends.
 #[tokio::test]
-async fn a_change_whose_logins_cannot_be_ended_is_not_made_and_can_be_tried_again() {
+async fn a_change_whose_logins_cannot_be_swept_out_ends_them_all_the_same() {
     let world = World::open().await;
     let ada = world.register("ada").await;
     let login = world.log_in("ada").await;
-    let raised = || UserChange {
+    let admin = acting(&world.auth.verify(cookie(&login)).await.unwrap());
+    let changed = || UserChange {
         role: Some(Role::Admin),
+        password: Some("a staple that nobody guesses".into()),
         ..UserChange::default()
     };
 
-    let admin = acting(&world.auth.verify(cookie(&login)).await.unwrap());
     world
         .change_in("vault.db", "ALTER TABLE sessions RENAME TO away")
         .await;
-    let failed = world.auth.change_user(&admin, &ada.id, raised()).await;
+    let failed = world.auth.change_user(&admin, &ada.id, changed()).await;
     world
         .change_in("vault.db", "ALTER TABLE away RENAME TO sessions")
         .await;
 
     assert_eq!(failed.unwrap_err().kind, Kind::Internal);
-    assert_eq!(world.auth.user(&ada.id).await.unwrap().role, Role::User);
-    assert!(world.auth.verify(cookie(&login)).await.is_ok());
-    let changed = world.auth.change_user(&admin, &ada.id, raised()).await;
-    assert_eq!(changed.unwrap().role, Role::Admin);
+    assert_eq!(world.count("sessions").await, 1);
     for credential in [cookie(&login), bearer(&login)] {
         assert!(world.auth.verify(credential).await.is_err());
     }
+    // The password is the one of before, and a second try sets the other.
+    assert!(world.log_in("ada").await.user.role == Role::Admin);
+    let again = world.auth.change_user(&admin, &ada.id, changed()).await;
+    again.unwrap();
+    assert_eq!(
+        world.fails("ada", PASSWORD).await.code,
+        "invalid_credentials"
+    );
+    let another = attempt("ada", "a staple that nobody guesses");
+    assert!(world.auth.log_in(another).await.is_ok());
 }
 
 #[tokio::test]

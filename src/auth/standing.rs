@@ -63,6 +63,10 @@ impl Auth {
         change.caps.check()?;
         change.status.map_or(Ok(()), settable)?;
         let hash = self.hash_for(id, change.password.as_ref()).await?;
+        if change.email.is_some() {
+            // Before as well: where the vault cannot be reached nothing is changed.
+            self.forget_sent(id).await?;
+        }
         let mut tx = self.0.main.write().await?;
         let before = hold(&mut tx, id, change.is_of_standing()).await?;
         let after = change.over(&before, self.now())?;
@@ -72,15 +76,14 @@ impl Auth {
         }
         users::change(&mut tx, &after).await?.map_err(taken)?;
         self.record(&mut tx, note).await?;
+        tx.commit().await?;
+        self.0.seen.revoke(id);
+        // From here on logins of before open nothing, be their rows there or not.
         if before.token_version != after.token_version {
-            // Where this fails nothing has changed, and the change can be asked for again. Whoever signs
-            // in meanwhile does so as what they were before, which opens nothing afterwards.
             self.shut_out(id, hash).await?;
         } else if before.email != after.email {
             self.forget_sent(id).await?;
         }
-        tx.commit().await?;
-        self.0.seen.revoke(id);
         Ok(after)
     }
 
