@@ -6,7 +6,19 @@ from contextlib import ExitStack
 from unittest import addModuleCleanup
 
 from doors import Pages
-from support import DAY, LOGOUT, ME, REFRESH, REFRESH_COOKIE, SESSION_COOKIE, BrowserTest, Site, attributes
+from support import (
+    DAY,
+    DEVICE_COOKIE,
+    LOGIN,
+    LOGOUT,
+    ME,
+    REFRESH,
+    REFRESH_COOKIE,
+    SESSION_COOKIE,
+    BrowserTest,
+    Site,
+    attributes,
+)
 
 
 def setUpModule():
@@ -113,6 +125,19 @@ class Remembering(BrowserTest):
 
 
 class SigningOut(BrowserTest):
+    def test_the_browser_is_known_afterwards_at_the_login_and_nowhere_else(self):
+        self.sign_in(site, page)
+        self.sign_out(site)
+        device = self.browser.all_cookies()[DEVICE_COOKIE]
+        site.door.seen.clear()
+
+        self.browser.fetch(site.url(ME))
+        self.sign_in(site, page)
+
+        self.assertTrue(device["httpOnly"])
+        sent = {seen.path: set(seen.cookies) for seen in site.door.seen if seen.method != "OPTIONS"}
+        self.assertEqual(sent, {ME: set(), LOGIN: {DEVICE_COOKIE}})
+
     def test_both_cookies_are_gone(self):
         self.sign_in(site, page)
 
