@@ -86,10 +86,11 @@ impl Lockout {
 
     async fn begin(&self, name: String, is_known: bool) -> Result<Try> {
         let Some(locks) = &self.locks else {
+            // Where nobody is locked nobody is locked for good either.
             return Ok(Try {
                 name,
                 is_locked: false,
-                is_known,
+                is_known: true,
                 _gate: None,
             });
         };
