@@ -17,7 +17,7 @@ use super::device::Devices;
 use super::password::busy;
 use super::token::expand;
 use crate::cache::Locks;
-use crate::domain::{Email, SessionId, User};
+use crate::domain::{Email, Principal, User};
 use crate::error::{Error, Result};
 
 /// Failures in a row after which a password opens nothing until it is set anew (NIST SP 800-63B-4
@@ -78,10 +78,14 @@ impl Lockout {
         self.begin(account(&self.names, typed, user), false).await
     }
 
-    /// A try of somebody who is signed in: what others guess does not lock them.
-    pub(super) async fn try_again(&self, session: Option<SessionId>) -> Result<Try> {
-        let name = session.map_or_else(String::new, |id| id.to_string());
-        self.begin(format!("session:{name}"), true).await
+    /// A try of somebody who is signed in: what others guess does not lock them. Who came by a foreign
+    /// token has no login here, and counts by their account.
+    pub(super) async fn try_again(&self, who: &Principal) -> Result<Try> {
+        let name = match who.session() {
+            Some(session) => format!("session:{session}"),
+            None => format!("foreign:{}", who.user),
+        };
+        self.begin(name, true).await
     }
 
     async fn begin(&self, name: String, is_known: bool) -> Result<Try> {

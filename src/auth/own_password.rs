@@ -81,7 +81,7 @@ impl Auth {
         who: &Actor,
         password: &SecretString,
     ) -> Result<String> {
-        let tried = self.0.lockout.try_again(who.session()).await?;
+        let tried = self.0.lockout.try_again(who).await?;
         let stored = self.guessable(&user.id, &tried).await?;
         let floor = self.floor().await?;
         let verdict = self.0.passwords.check(password, stored.clone(), floor);
